@@ -1,0 +1,214 @@
+"""``medlink link``: notes in, links out."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import click
+from tqdm import tqdm
+
+from medlink import __version__
+from medlink.cli.options import linker_options, make_recipe
+from medlink.cli.render import show_document
+from medlink.detection.settings import DetectionSettings
+from medlink.errors import NoteReadError, SettingError
+from medlink.formats.csv_table import write_csv
+from medlink.formats.jsonl import write_jsonl
+from medlink.formats.note_files import NoteOptions
+from medlink.formats.notes import read_notes
+from medlink.formats.writers import WRITERS, write_links
+from medlink.linking.journal import Journal
+from medlink.linking.recipe import Recipe
+from medlink.linking.settings import LinkerSettings
+from medlink.linking.workers import annotate
+from medlink.records import Document, LinkedDocument
+
+# Formats that can be written to a pipe, note by note.
+STREAMED: dict[str, Callable[[Iterable[LinkedDocument], BinaryIO], None]] = {"jsonl": write_jsonl, "csv": write_csv}
+EXIT_SOME_SKIPPED = 3
+EXIT_INTERRUPTED = 130
+
+
+@dataclass(slots=True)
+class Summary:
+    """What a run did, counted while it goes on."""
+
+    n_notes: int = 0
+    n_links: int = 0
+    n_nil: int = 0
+    n_negated: int = 0
+    n_resumed: int = 0
+    skipped: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    written: list[str] = field(default_factory=list)
+
+    def count(self, linked: LinkedDocument) -> None:
+        """Adds one note."""
+        self.n_notes += 1
+        for link in linked.links:
+            self.n_links += link.concept_id is not None
+            self.n_nil += link.concept_id is None
+            self.n_negated += link.concept_id is not None and link.mention.assertion.negated
+
+
+@click.command(name="link", short_help="Link the concepts in notes to an ontology.")
+@click.argument("sources", nargs=-1, required=True, metavar="NOTES...")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    help="File to write, or folder for brat. [default: standard output, as JSONL or CSV]",
+)
+@click.option(
+    "-f",
+    "--format",
+    "format_",
+    type=click.Choice(sorted(WRITERS)),
+    default="jsonl",
+    show_default=True,
+    help="Output format.",
+)
+@linker_options
+@click.option(
+    "--top-k", default=5, show_default=True, type=click.IntRange(1, 100), help="Candidates to show for each mention."
+)
+@click.option(
+    "--threshold",
+    default=LinkerSettings().threshold,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help="A mention whose best score is lower stays without a concept.",
+)
+@click.option("--nested", is_flag=True, help="Also keep mentions inside longer ones.")
+@click.option(
+    "--ner", metavar="PIPELINE", help="Take the mentions of this spaCy pipeline instead of the ontology's names."
+)
+@click.option(
+    "--workers",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Processes; the links are the same for any number.",
+)
+@click.option("--resume", is_flag=True, help="Go on where an interrupted run with the same settings stopped.")
+@click.option(
+    "--text-field", default="text", show_default=True, help="Column or key of the text, in .jsonl, .csv and .parquet."
+)
+@click.option(
+    "--id-field", default="id", show_default=True, help="Column or key of the note's id, in .jsonl, .csv and .parquet."
+)
+@click.option("--show", is_flag=True, help="Also show the links of each note on the terminal.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on standard output.")
+def link(sources: tuple[str, ...], **options: Any) -> None:
+    """Find the concepts in NOTES and write which concept of the ontology each mention means.
+
+    NOTES are files (.txt, .jsonl, .csv, .parquet), folders, patterns such as 'notes/**/*.txt', or - for standard
+    input. Notes that cannot be read are named and skipped; the exit status is then 3. The first run with an ontology
+    builds its index, which takes a minute or two for the Human Phenotype Ontology.
+    """
+    request = _Request(
+        sources=sources,
+        notes=NoteOptions(id_field=options["id_field"], text_field=options["text_field"]),
+        recipe=make_recipe(
+            options,
+            detection=DetectionSettings(nested=options["nested"], ner=options["ner"]),
+            linking=LinkerSettings(top_k=options["top_k"], threshold=options["threshold"]),
+        ),
+        n_workers=options["workers"],
+        format=options["format_"],
+        show=options["show"],
+    )
+    summary, started = Summary(), time.monotonic()
+    try:
+        if options["out"] is None:
+            _to_standard_output(request, summary, resume=options["resume"], as_json=options["as_json"])
+        else:
+            _to_file(request, summary, options["out"], resume=options["resume"])
+    except KeyboardInterrupt:
+        click.echo(
+            f"Stopped after {summary.n_notes} notes; the same command with --resume goes on from here.", err=True
+        )
+        raise SystemExit(EXIT_INTERRUPTED) from None
+    summary.seconds = round(time.monotonic() - started, 2)
+    _report(summary, as_json=options["as_json"])
+    if summary.skipped:
+        raise SystemExit(EXIT_SOME_SKIPPED)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What the user asked for."""
+
+    sources: tuple[str, ...]
+    notes: NoteOptions
+    recipe: Recipe
+    n_workers: int
+    format: str
+    show: bool
+
+
+def _to_standard_output(request: _Request, summary: Summary, *, resume: bool, as_json: bool) -> None:
+    if request.format not in STREAMED or resume or as_json:
+        raise SettingError(
+            "this needs a file to write to",
+            where="--out",
+            expected=f"--out, or one of {', '.join(STREAMED)} without --resume and --json",
+        )
+    linked = _counted(_annotate(_readable(request, summary), request), request, summary)
+    STREAMED[request.format](linked, click.get_binary_stream("stdout"))
+
+
+def _to_file(request: _Request, summary: Summary, out: Path, *, resume: bool) -> None:
+    """Links into a journal beside the output, then writes the output in one go: it is whole or absent."""
+    journal = Journal(out, {"medlink": __version__, "recipe": repr(request.recipe), "sources": repr(request.sources)})
+    summary.n_resumed = journal.start(resume=resume)
+    documents = _readable(request, summary)
+    linked = journal.complete(documents, lambda rest: _annotate(rest, request), n_done=summary.n_resumed)
+    for _ in _counted(linked, request, summary):
+        pass
+    summary.written = [str(path) for path in write_links(journal.read(), out, format=request.format)]
+    journal.remove()
+
+
+def _annotate(documents: Iterable[Document], request: _Request) -> Iterator[LinkedDocument]:
+    return annotate(documents, request.recipe, n_workers=request.n_workers, show_progress=sys.stderr.isatty())
+
+
+def _readable(request: _Request, summary: Summary) -> Iterator[Document]:
+    """The notes that can be read; each of the others is named at once and counted."""
+    for item in read_notes(request.sources, options=request.notes):
+        if isinstance(item, NoteReadError):
+            summary.skipped.append(str(item))
+            click.echo(f"Skipped: {item}", err=True)
+        else:
+            yield item
+
+
+def _counted(linked: Iterable[LinkedDocument], request: _Request, summary: Summary) -> Iterator[LinkedDocument]:
+    for document in tqdm(linked, desc="linking", unit="note", disable=None):
+        summary.count(document)
+        if request.show:
+            show_document(document)
+        yield document
+
+
+def _report(summary: Summary, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(asdict(summary)))
+        return
+    resumed = f" ({summary.n_resumed} of them from the interrupted run)" if summary.n_resumed else ""
+    click.echo(
+        f"{summary.n_notes} notes{resumed}, {summary.n_links} links ({summary.n_negated} negated), "
+        f"{summary.n_nil} mentions without a concept, {len(summary.skipped)} notes skipped, {summary.seconds:.1f} s",
+        err=True,
+    )
+    for path in summary.written[:5]:
+        click.echo(f"Wrote {path}", err=True)
+    if len(summary.written) > 5:
+        click.echo(f"… and {len(summary.written) - 5} more files there", err=True)

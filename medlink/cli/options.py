@@ -1,0 +1,81 @@
+"""Options that several commands share, and the recipe they make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from medlink.detection.settings import DetectionSettings
+from medlink.encoder.default import DEFAULT_ENCODER
+from medlink.encoder.transformer import POOLINGS
+from medlink.linking.recipe import Recipe
+from medlink.linking.settings import LinkerSettings
+from medlink.store.workspace import WORKSPACE_VARIABLE, default_workspace_root
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_LINKER_OPTIONS = (
+    click.option(
+        "--ontology",
+        default="hpo",
+        show_default=True,
+        metavar="NAME|FILE",
+        help="Ontology to link to: a name that `medlink ontology list` shows, or a file.",
+    ),
+    click.option(
+        "--branch",
+        "branches",
+        multiple=True,
+        metavar="ID",
+        help="Keep only this concept and all below it (may be given several times). [default: the catalogue's]",
+    ),
+    click.option(
+        "--encoder",
+        default=DEFAULT_ENCODER,
+        show_default=True,
+        metavar="NAME|FOLDER",
+        help="Encoder: the one that ships with medlink, a folder, or a model's name on the Hugging Face hub.",
+    ),
+    click.option(
+        "--pooling",
+        type=click.Choice(POOLINGS),
+        default="mean",
+        show_default=True,
+        help="How the encoder's token vectors become one.",
+    ),
+    click.option("--device", default="cpu", show_default=True, help="Where the encoder runs: cpu, cuda or mps."),
+    click.option(
+        "--workspace",
+        type=click.Path(file_okay=False, path_type=Path),
+        help=f"Folder of indexes and added ontologies. [default: ${WORKSPACE_VARIABLE}, else the user's data folder]",
+    ),
+)
+
+
+def linker_options(command: Command) -> Command:
+    """The command with the options that say what to link to, and how."""
+    for option in reversed(_LINKER_OPTIONS):
+        command = option(command)
+    return command
+
+
+def make_recipe(
+    options: dict[str, Any], *, detection: DetectionSettings | None = None, linking: LinkerSettings | None = None
+) -> Recipe:
+    """The recipe that a command's options describe.
+
+    :param options: the values of :func:`linker_options`, by parameter name.
+    """
+    return Recipe(
+        workspace=options["workspace"] or default_workspace_root(),
+        ontology=options["ontology"],
+        branches=tuple(options["branches"]),
+        encoder=options["encoder"],
+        pooling=options["pooling"],
+        device=options["device"],
+        detection=detection or DetectionSettings(),
+        linking=linking or LinkerSettings(),
+    )

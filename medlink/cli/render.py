@@ -1,0 +1,57 @@
+"""Links and rankings on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from medlink.records import Candidate, Link, LinkedDocument
+
+
+def show_document(linked: LinkedDocument) -> None:
+    """Prints a note with its mentions marked, and a table of its links."""
+    console = Console(highlight=False)
+    console.rule(Text(linked.document.id, style="bold"))
+    console.print(_marked_text(linked))
+    table = Table("mention", "concept", "name", "score", "assertion", box=None, header_style="dim", pad_edge=False)
+    for link in linked.links:
+        table.add_row(*_cells(link))
+    console.print(table)
+
+
+def show_candidates(candidates: Sequence[Candidate]) -> None:
+    """Prints a ranking with every score that spoke for it."""
+    table = Table("", "concept", "name", "matched name", "lexical", "dense", "score", box=None, header_style="dim")
+    for place, candidate in enumerate(candidates, start=1):
+        dense = "–" if candidate.dense is None else f"{candidate.dense:.3f}"
+        table.add_row(
+            str(place),
+            candidate.concept_id,
+            candidate.name,
+            candidate.matched,
+            f"{candidate.lexical:.3f}",
+            dense,
+            f"{candidate.score:.3f}",
+        )
+    Console(highlight=False).print(table)
+
+
+def _cells(link: Link) -> tuple[str, ...]:
+    mention = link.mention
+    surface = f"{mention.surface} = {mention.expanded}" if mention.expanded else mention.surface
+    assertion = ", ".join(mention.assertion.labels)
+    if link.concept_id is None:
+        return surface, "–", "no concept", f"{link.score:.2f}", assertion
+    return surface, link.concept_id, link.candidates[0].name, f"{link.score:.2f}", assertion
+
+
+def _marked_text(linked: LinkedDocument) -> Text:
+    text = Text(linked.document.text.strip("\n"))
+    shift = len(linked.document.text) - len(linked.document.text.lstrip("\n"))
+    for link in linked.links:
+        style = "dim" if link.concept_id is None else "red strike" if link.mention.assertion.negated else "bold green"
+        text.stylize(style, link.mention.start - shift, link.mention.end - shift)
+    return text

@@ -1,0 +1,1 @@
+"""Text to mentions: dictionary matches, abbreviations, negation."""

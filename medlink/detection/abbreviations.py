@@ -1,0 +1,87 @@
+"""Abbreviations that a note defines: every later use becomes a mention with its long form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from operator import attrgetter
+
+from scispacy.abbreviation import AbbreviationDetector, filter_matches
+from spacy.language import Language
+from spacy.matcher import Matcher
+from spacy.tokens import Doc, Span
+from spacy.util import filter_spans
+
+from medlink.detection.attributes import SPANS_KEY, register_attributes
+from medlink.text import content_words
+
+# The longest parenthesis, in tokens, that scispaCy's detector considers.
+_LONGEST_PARENTHESIS = 8
+
+
+class AbbreviationExpander:
+    """A spaCy component that turns the uses of an abbreviation defined in the note into mentions with a long form.
+
+    Definitions and uses are those of scispaCy's ``AbbreviationDetector`` (Schwartz & Hearst 2003, "A simple algorithm
+    for identifying abbreviation definitions in biomedical text"). An abbreviation counts when a mention in ``doc.ents``
+    ends where its long form ends and covers at least half of the long form's content words; its uses take that
+    mention's label, and ``span._.medlink_expanded`` is the long form. A use that is a mention already gets the long
+    form whether or not that is a mention: what the note itself says it means beats what the ontology abbreviates so.
+
+    :param spans_key: the span group that gets the uses too, where the doc has it.
+    """
+
+    def __init__(self, nlp: Language, *, spans_key: str) -> None:
+        register_attributes()
+        self.spans_key = spans_key
+        self._detector = AbbreviationDetector(nlp)
+        # Its matcher of uses is empty in a note without definitions, about which spaCy would warn each time.
+        self._detector.global_matcher.add("nothing", [[{"ORTH": "no token reads like this"}]])
+        # scispaCy pairs each "(" with every ")" behind it and then drops all pairs but the short ones: quadratic in a
+        # long note. This finds just the short ones.
+        self._parentheses = Matcher(nlp.vocab)
+        inside = {"OP": f"{{1,{_LONGEST_PARENTHESIS}}}"}
+        self._parentheses.add("parenthesis", [[{"ORTH": "("}, inside, {"ORTH": ")"}]])
+
+    def __call__(self, doc: Doc) -> Doc:
+        """The doc with the uses of its abbreviations as mentions."""
+        added = []
+        known = {(ent.start, ent.end) for ent in doc.ents}
+        for long_form, use in self._uses(doc):
+            head = _mention_within(long_form, doc)
+            if head is not None:
+                added.append(Span(doc, use.start, use.end, label=head.label))
+            if head is not None or (use.start, use.end) in known:
+                use._.medlink_expanded = long_form.text
+        doc.ents = filter_spans((*doc.ents, *added))
+        if self.spans_key in doc.spans:
+            group = {(span.start, span.end): span for span in (*added, *doc.spans[self.spans_key])}
+            doc.spans[self.spans_key] = sorted(group.values(), key=attrgetter("start", "end"))
+        return doc
+
+    def _uses(self, doc: Doc) -> Iterator[tuple[Span, Span]]:
+        """The long form and the span of each use of an abbreviation that the doc defines."""
+        inside = [(key, start + 1, end - 1) for key, start, end in self._parentheses(doc)]
+        candidates = filter_matches(inside, doc)
+        for long_form, uses in self._detector.find_matches_for(candidates, doc) if candidates else ():
+            for use in sorted(uses, key=attrgetter("start", "end")):
+                yield long_form, use
+
+
+def _mention_within(long_form: Span, doc: Doc) -> Span | None:
+    """The mention that ends where a long form ends and covers at least half of its content words."""
+    for ent in doc[long_form.start : long_form.end].ents:
+        covered = doc[max(ent.start, long_form.start) : ent.end]
+        if ent.end == long_form.end and 2 * len(content_words(covered.text)) >= len(content_words(long_form.text)):
+            return ent
+    return None
+
+
+@Language.factory(
+    "medlink_abbreviations",
+    requires=["doc.ents"],
+    assigns=["doc.ents", "span._.medlink_expanded"],
+    default_config={"spans_key": SPANS_KEY},
+)
+def make_abbreviations(nlp: Language, name: str, spans_key: str) -> AbbreviationExpander:
+    """The abbreviations component; see :class:`AbbreviationExpander`."""
+    return AbbreviationExpander(nlp, spans_key=spans_key)

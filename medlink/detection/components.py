@@ -1,0 +1,24 @@
+"""The steps of detection as functions on a ``Doc``, for a pipeline of somebody else's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from medlink.detection.abbreviations import AbbreviationExpander
+from medlink.detection.attributes import SPANS_KEY
+from medlink.detection.dictionary import DictionaryDetector
+from medlink.detection.negation import NegationMarker
+from medlink.ontology.lexicon import Lexicon
+
+
+def detection_components(nlp: Language, lexicon: Lexicon) -> tuple[Callable[[Doc], Doc], ...]:
+    """What finds the lexicon's names in a doc, expands its abbreviations and marks what it negates, in this order.
+
+    :param nlp: the pipeline whose docs they will see.
+    """
+    dictionary = DictionaryDetector(lexicon_folder=None, nested=False, spans_key=SPANS_KEY)
+    dictionary.lexicon = lexicon
+    return dictionary, AbbreviationExpander(nlp, spans_key=SPANS_KEY), NegationMarker(spans_key=SPANS_KEY)

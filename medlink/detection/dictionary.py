@@ -1,0 +1,218 @@
+"""Dictionary mentions: the names of a lexicon in a text, whatever their inflection and the order of their words."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from pathlib import Path
+
+import srsly
+from spacy.language import Language
+from spacy.tokens import Doc, Span, SpanGroup
+from spacy.util import filter_spans
+
+from medlink.detection.attributes import LABEL, SPANS_KEY, register_attributes
+from medlink.detection.key_table import KeyTable
+from medlink.detection.name_forms import NameForm, Window
+from medlink.detection.words import Gap, Words, content_words_of
+from medlink.errors import SettingError
+from medlink.ontology.lexicon import Lexicon
+from medlink.ontology.persistence import read_lexicon, write_lexicon
+
+# How many words on either side tell whether a stretch of text is written in capitals throughout.
+_CASE_CONTEXT = 3
+# How far behind a stretch of text the next character that is no space is looked for.
+_FOLLOWER_REACH = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A stretch of a text that may be one or more names of a lexicon.
+
+    :param start: offset of its first code point in the untouched text.
+    :param end: offset behind its last code point.
+    :param rows: the names' rows in ``lexicon.names``, ascending.
+    """
+
+    start: int
+    end: int
+    rows: tuple[int, ...]
+
+
+class DictionaryMatcher:
+    """Finds the names of a lexicon in texts, in a time that does not depend on how many names there are.
+
+    A stretch of text matches a name when both have the same content words (all but
+    :data:`medlink.text.FUNCTION_WORDS`) in the singular, in any order, within one clause. What else is asked of it, so
+    that "weakness and muscle pain" is no "muscle weakness" and "all" no "ALL", says :meth:`NameForm.admits`.
+
+    :param lexicon: whose current names are found.
+    """
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        self._lexicon = lexicon
+        self._forms: dict[int, tuple[NameForm, ...]] = {}
+        self._table = KeyTable.build(lexicon.names, written=self._written)
+
+    def find(self, text: str, *, nested: bool = False) -> list[tuple[int, int]]:
+        """The ``[start, end)`` of all mentions in a text, by start, then end; see :meth:`matches`."""
+        return [(match.start, match.end) for match in self.matches(text, nested=nested)]
+
+    def matches(self, text: str, *, nested: bool = False) -> list[Match]:
+        """The mentions in a text with the names that they may be, by start, then end.
+
+        :param nested: all of them; by default the longest ones that do not overlap, the first of two equally long.
+        """
+        words = content_words_of(text)
+        found = []
+        for first, last, rows in self._table.windows(words):
+            admitted = self._admitted(rows.tolist(), _window(text, words, first, last))
+            if admitted:
+                found.append(Match(words.starts[first], words.ends[last - 1], admitted))
+        return sorted(found if nested else _longest(found), key=attrgetter("start", "end"))
+
+    def _admitted(self, rows: Sequence[int], window: Window) -> tuple[int, ...]:
+        return tuple(sorted(row for row in rows if any(form.admits(window) for form in self._forms_of(row))))
+
+    def _forms_of(self, row: int) -> tuple[NameForm, ...]:
+        forms = self._forms.get(row)
+        if forms is None:
+            concepts = self._lexicon.concepts
+            postings = self._lexicon.postings(row)
+            forms = tuple({NameForm.of(posting.name, concepts[posting.concept_id]) for posting in postings})
+            self._forms[row] = forms
+        return forms
+
+    def _written(self, row: int) -> Iterable[str]:
+        return (posting.name.text for posting in self._lexicon.postings(row))
+
+
+def _window(text: str, words: Words, first: int, last: int) -> Window:
+    start, end = words.starts[first], words.ends[last - 1]
+    return Window(
+        words=words.norms[first:last],
+        surface=text[start:end],
+        gap=max(words.gaps[first + 1 : last], default=Gap.PLAIN),
+        shouted=last - first == 1 and _is_shouted(text, words, first),
+        follower=text[end : end + _FOLLOWER_REACH].lstrip()[:1],
+    )
+
+
+def _is_shouted(text: str, words: Words, place: int) -> bool:
+    """Whether all words around one are in capitals; not where there is none."""
+    around = (*range(max(0, place - _CASE_CONTEXT), place), *range(place + 1, place + 1 + _CASE_CONTEXT))
+    surfaces = [text[words.starts[i] : words.ends[i]] for i in around if i < len(words.norms)]
+    lettered = [surface for surface in surfaces if surface.upper() != surface.lower()]
+    return bool(lettered) and all(surface == surface.upper() for surface in lettered)
+
+
+def _longest(matches: Iterable[Match]) -> list[Match]:
+    """The matches left when of any two that overlap the shorter goes, and of two equally long the later one."""
+    kept: list[Match] = []
+    taken: set[int] = set()
+    for match in sorted(matches, key=lambda match: (match.start - match.end, match.start)):
+        if match.start not in taken and match.end - 1 not in taken:
+            kept.append(match)
+            taken.update(range(match.start, match.end))
+    return kept
+
+
+class DictionaryDetector:
+    """A spaCy component that adds a lexicon's names to ``doc.ents``.
+
+    Entities that are there already stay, and no dictionary mention overlaps them. Where the tokenizer of the pipeline
+    joins what a name divides, the mention grows to whole tokens.
+
+    :param lexicon_folder: a lexicon written by :func:`medlink.ontology.persistence.write_lexicon`, read at first use;
+        or else set :attr:`lexicon`.
+    :param nested: put all mentions, nested and overlapping ones too, into ``doc.spans[spans_key]`` besides.
+    """
+
+    def __init__(self, *, lexicon_folder: Path | None, nested: bool, spans_key: str) -> None:
+        register_attributes()
+        self.nested, self.spans_key = nested, spans_key
+        self._folder = lexicon_folder
+        self._lexicon: Lexicon | None = None
+        self._matcher: DictionaryMatcher | None = None
+
+    @property
+    def lexicon(self) -> Lexicon:
+        """The lexicon whose names are found.
+
+        :raises SettingError: when none has been set and no folder was given.
+        """
+        if self._lexicon is None:
+            if self._folder is None:
+                raise SettingError(
+                    "the dictionary has no lexicon",
+                    where="medlink_dictionary",
+                    hint="Set component.lexicon, or config={'lexicon': FOLDER} with a folder of write_lexicon",
+                )
+            self._lexicon = read_lexicon(self._folder)
+        return self._lexicon
+
+    @lexicon.setter
+    def lexicon(self, lexicon: Lexicon) -> None:
+        self._lexicon, self._matcher = lexicon, None
+
+    def __call__(self, doc: Doc) -> Doc:
+        """The doc with the dictionary mentions added."""
+        if self._matcher is None:
+            self._matcher = DictionaryMatcher(self.lexicon)
+        found = self._matcher.find(doc.text, nested=self.nested)
+        grown = (doc.char_span(start, end, label=LABEL, alignment_mode="expand") for start, end in found)
+        spans = [span for span in grown if span is not None]
+        if self.nested:
+            doc.spans[self.spans_key] = SpanGroup(doc, name=self.spans_key, spans=_in_order((*doc.ents, *spans)))
+        taken = {token.i for ent in doc.ents for token in ent}
+        free = (span for span in spans if taken.isdisjoint(range(span.start, span.end)))
+        doc.ents = (*doc.ents, *filter_spans(free))
+        return doc
+
+    def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
+        """Write the lexicon into a folder."""
+        if self._lexicon is not None or self._folder is not None:
+            write_lexicon(self.lexicon, Path(path))
+
+    def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> DictionaryDetector:
+        """Read the lexicon from a folder of :meth:`to_disk`; one written without a lexicon leaves it unset."""
+        if Path(path).is_dir():
+            self.lexicon = read_lexicon(Path(path))
+        return self
+
+    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
+        """The files of :meth:`to_disk`, packed."""
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name, "lexicon")
+            self.to_disk(folder)
+            files = {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*.*"))}
+        packed: bytes = srsly.msgpack_dumps(files)
+        return packed
+
+    def from_bytes(self, data: bytes, *, exclude: Iterable[str] = ()) -> DictionaryDetector:
+        """Read the lexicon from what :meth:`to_bytes` gave."""
+        files: dict[str, bytes] = srsly.msgpack_loads(data)
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name, "lexicon")
+            for relative, content in files.items():
+                path = folder / relative
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+            return self.from_disk(folder)
+
+
+def _in_order(spans: Iterable[Span]) -> list[Span]:
+    """The spans by offsets, one of each."""
+    return sorted({(span.start, span.end): span for span in spans}.values(), key=attrgetter("start", "end"))
+
+
+@Language.factory(
+    "medlink_dictionary",
+    assigns=["doc.ents", "doc.spans"],
+    default_config={"lexicon": None, "nested": False, "spans_key": SPANS_KEY},
+)
+def make_dictionary(nlp: Language, name: str, lexicon: str | None, nested: bool, spans_key: str) -> DictionaryDetector:
+    """The dictionary component; see :class:`DictionaryDetector`."""
+    return DictionaryDetector(lexicon_folder=Path(lexicon) if lexicon else None, nested=nested, spans_key=spans_key)

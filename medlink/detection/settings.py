@@ -1,0 +1,18 @@
+"""The settings of detection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionSettings:
+    """What finds the mentions of a note, and which of them are kept.
+
+    :param nested: keep the dictionary matches inside and across longer ones too, in ``doc.spans["medlink"]``;
+        ``doc.ents`` holds the longest ones either way.
+    :param ner: name or path of a spaCy pipeline whose ``doc.ents`` are the mentions, instead of the dictionary's.
+    """
+
+    nested: bool = False
+    ner: str | None = None

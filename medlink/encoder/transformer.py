@@ -1,0 +1,183 @@
+"""The semantic tower: any Hugging Face encoder, from a folder or, where the user names one, from the hub."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from medlink.encoder.default import DEFAULT_ENCODER, default_encoder_folder
+from medlink.errors import EncoderError, SettingError
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+POOLINGS = ("mean", "first")
+
+# Rows of one forward pass on a CPU. Every pass has just this many, filled up with copies, all of one length in word
+# pieces: with equal shapes the same text gives the same bits, whatever stands beside it, and nothing is padded.
+CPU_BLOCK = 16
+ACCELERATOR_BLOCK = 256
+_HASHED_SUFFIXES = frozenset({".json", ".safetensors", ".txt", ".model"})
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderSettings:
+    """How a transformer's token vectors become one vector.
+
+    :param pooling: ``mean`` over all tokens, or the ``first`` token's vector (BERT's ``[CLS]``, what SapBERT uses).
+    :param max_length: word pieces that are read of a text; the rest is cut off.
+    :param device: a torch device: ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+    :param n_threads: CPU threads that share a forward pass, torch's own choice by default.
+    """
+
+    pooling: str = "mean"
+    max_length: int = 64
+    device: str = "cpu"
+    n_threads: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.pooling not in POOLINGS:
+            raise SettingError("no such pooling", where="pooling", expected=" or ".join(POOLINGS), got=self.pooling)
+
+
+class TransformerEncoder:
+    """Unit vectors from a Hugging Face encoder; weights are read on first use, in safetensors only.
+
+    :param folder: holds ``config.json``, the tokenizer's files and ``model.safetensors``.
+    :raises EncoderError: when one of them is missing.
+    """
+
+    def __init__(self, folder: Path, settings: EncoderSettings | None = None) -> None:
+        self.folder = folder
+        self.settings = settings or EncoderSettings()
+        if not (folder / "config.json").is_file() or not list(folder.glob("*.safetensors")):
+            raise EncoderError(
+                "this folder holds no encoder",
+                where=str(folder),
+                expected="config.json, a tokenizer and weights in *.safetensors",
+                hint="Convert other weights once with save_pretrained(..., safe_serialization=True).",
+            )
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hex sha256 of the folder's model and tokenizer files, the pooling and the length."""
+        digest = hashlib.sha256(f"transformer.v1 {self.settings.pooling} {self.settings.max_length}".encode())
+        for path in sorted(self.folder.iterdir()):
+            if path.suffix in _HASHED_SUFFIXES:
+                with path.open("rb") as stream:
+                    digest.update(path.name.encode() + hashlib.file_digest(stream, "sha256").digest())
+        return digest.hexdigest()
+
+    @property
+    def width(self) -> int:
+        """Numbers in a vector."""
+        return int(self._model.config.hidden_size)
+
+    def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> NDArray[np.float32]:
+        """The unit vectors of some texts; see :class:`medlink.encoder.protocol.Encoder`.
+
+        *Shape:* (n_texts, width).
+        """
+        vectors = np.zeros((len(texts), self.width), np.float32)
+        if not texts:
+            return vectors
+        pieces = self._tokenise(texts)
+        size = CPU_BLOCK if self._device_type == "cpu" else ACCELERATOR_BLOCK
+        with tqdm(total=len(texts), desc="encoding", unit="name", disable=not show_progress) as progress:
+            for rows in _equal_length_blocks([len(piece) for piece in pieces], size):
+                filled = rows + [rows[0]] * (size - len(rows))
+                vectors[rows] = self._forward([pieces[row] for row in filled])[: len(rows)]
+                progress.update(len(rows))
+        return vectors
+
+    @property
+    def _device_type(self) -> str:
+        return self.settings.device.partition(":")[0]
+
+    @cached_property
+    def _tokenizer(self) -> PreTrainedTokenizerBase:
+        from transformers import AutoTokenizer
+
+        return AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
+
+    @cached_property
+    def _model(self) -> PreTrainedModel:
+        from transformers import AutoModel
+        from transformers.utils import logging as transformers_logging
+
+        transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+        model = AutoModel.from_pretrained(self.folder, local_files_only=True, use_safetensors=True)
+        return model.float().eval().to(self.settings.device)  # type: ignore[no-any-return]
+
+    def _tokenise(self, texts: Sequence[str]) -> list[list[int]]:
+        encoded = self._tokenizer(list(texts), truncation=True, max_length=self.settings.max_length)
+        return list(encoded["input_ids"])
+
+    def _forward(self, pieces: list[list[int]]) -> NDArray[np.float32]:
+        """The unit vectors of texts that are equally long in word pieces.
+
+        *Shape:* (n_texts, width).
+        """
+        import torch
+
+        if self.settings.n_threads is not None:
+            torch.set_num_threads(self.settings.n_threads)
+        ids = torch.tensor(pieces, device=self.settings.device)  # (n_texts, seq_len)
+        with torch.inference_mode():
+            states = self._model(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state
+            pooled = self._pool(states)  # (n_texts, width)
+            unit = torch.nn.functional.normalize(pooled, dim=-1)
+        return np.asarray(unit.cpu().numpy(), np.float32)
+
+    def _pool(self, states: torch.Tensor) -> torch.Tensor:
+        return states.mean(dim=1) if self.settings.pooling == "mean" else states[:, 0]
+
+
+def _equal_length_blocks(lengths: Sequence[int], size: int) -> Iterator[list[int]]:
+    """Positions of equal length, at most ``size`` together, short ones first."""
+    by_length: dict[int, list[int]] = {}
+    for position, length in enumerate(lengths):
+        by_length.setdefault(length, []).append(position)
+    for length in sorted(by_length):
+        positions = by_length[length]
+        for start in range(0, len(positions), size):
+            yield positions[start : start + size]
+
+
+def load_encoder(name: str, settings: EncoderSettings | None = None) -> TransformerEncoder:
+    """The encoder of that name: the default one, a folder, or a model on the hub.
+
+    The hub is asked only for a name that is neither the default nor a folder, so nothing is downloaded unasked.
+
+    :raises EncoderError: when there is no such folder and the hub cannot give it.
+    """
+    if name == DEFAULT_ENCODER:
+        return TransformerEncoder(default_encoder_folder(), settings)
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return TransformerEncoder(folder, settings)
+    return TransformerEncoder(_fetch_from_hub(name), settings)
+
+
+def _fetch_from_hub(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.txt", "*.model"]))
+    except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise EncoderError(
+            "no encoder of that name",
+            where=name,
+            expected=f"{DEFAULT_ENCODER!r}, a folder, or the name of a model on the hub that can be reached",
+            got=type(error).__name__,
+        ) from error

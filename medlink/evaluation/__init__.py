@@ -1,0 +1,1 @@
+"""Corpora, metrics with intervals, and tables."""

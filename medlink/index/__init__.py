@@ -1,0 +1,1 @@
+"""Names to nearest names: exact, character n-grams, dense vectors."""

@@ -1,0 +1,50 @@
+"""The index of an ontology's names: lexical and dense side by side, rows in the order of the names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from medlink.errors import SettingError
+from medlink.index.dense import DenseIndex
+from medlink.index.ngrams import NgramIndex
+
+
+@dataclass(frozen=True, slots=True)
+class NameIndex:
+    """Both ways to find a name.
+
+    :param ngrams: by its letters.
+    :param dense: by its vector.
+    """
+
+    ngrams: NgramIndex
+    dense: DenseIndex
+
+    @classmethod
+    def build(cls, names: Sequence[str], vectors: NDArray[np.float32]) -> NameIndex:
+        """The index of some names.
+
+        :param names: *Shape:* (n_names,), normalised, in the order that gives the rows.
+        :param vectors: *Shape:* (n_names, width), unit length.
+        :raises SettingError: when there is no name, or not one vector for each.
+        """
+        if not len(names) or len(vectors) != len(names):
+            raise SettingError("an index needs names with one vector each", got=f"{len(names)} and {len(vectors)}")
+        return cls(NgramIndex.build(names), DenseIndex(vectors))
+
+    def write(self, folder: Path) -> dict[str, str | int | float | bool]:
+        """Writes both parts into an existing folder and returns the facts for its manifest."""
+        self.ngrams.write(folder)
+        self.dense.write(folder)
+        return {"width": self.dense.width, "dtype": "float16", "faiss": faiss.__version__, "numpy": np.__version__}
+
+    @classmethod
+    def read(cls, folder: Path) -> NameIndex:
+        """The index that :meth:`write` left in a folder."""
+        return cls(NgramIndex.read(folder), DenseIndex.read(folder))

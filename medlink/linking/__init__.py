@@ -1,0 +1,1 @@
+"""Mentions to links: candidates, ranking, the linker."""

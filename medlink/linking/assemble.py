@@ -1,0 +1,137 @@
+"""From a recipe to a lexicon, an index and a linker, each built once and kept in the workspace."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from pathlib import Path
+
+from medlink import __version__
+from medlink.detection.pipeline import build_detector
+from medlink.encoder.cache import CachedEncoder
+from medlink.encoder.protocol import Encoder
+from medlink.encoder.transformer import EncoderSettings, load_encoder
+from medlink.errors import ArtifactError
+from medlink.index.name_index import NameIndex
+from medlink.linking.annotator import Annotator
+from medlink.linking.linker import Linker
+from medlink.linking.ranker import DEFAULT_RANKER
+from medlink.linking.recipe import Recipe
+from medlink.ontology.catalogue import Catalogue, default_folder, load_ontology, source_path
+from medlink.ontology.lexicon import Lexicon
+from medlink.ontology.persistence import normaliser_hash, read_lexicon, write_lexicon
+from medlink.store.artifacts import Facts, file_sha256, obtain_artifact
+from medlink.store.workspace import Workspace
+
+logger = logging.getLogger(__name__)
+
+LEXICON_KIND = "lexicon.v1"
+INDEX_KIND = "name-index.v1"
+
+
+def load_annotator(recipe: Recipe, *, show_progress: bool = False) -> Annotator:
+    """The annotator of a recipe; lexicon and index are built where the workspace lacks them."""
+    linker = load_linker(recipe, show_progress=show_progress)
+    return Annotator(build_detector(linker.lexicon, settings=recipe.detection), linker)
+
+
+def load_linker(recipe: Recipe, *, show_progress: bool = False) -> Linker:
+    """The linker of a recipe; lexicon and index are built where the workspace lacks them."""
+    return link_to(recipe, load_lexicon(recipe, show_progress=show_progress), show_progress=show_progress)
+
+
+def link_to(recipe: Recipe, lexicon: Lexicon, *, show_progress: bool = False) -> Linker:
+    """The linker to a given lexicon, whatever ontology the recipe names."""
+    return make_linker(recipe, lexicon, load_index(lexicon, recipe, show_progress=show_progress))
+
+
+def make_linker(recipe: Recipe, lexicon: Lexicon, index: NameIndex) -> Linker:
+    """The linker of ready parts.
+
+    :param index: of the lexicon's names under the recipe's encoder.
+    """
+    # One thread: the last bits of a vector may depend on how many share the work, and links must not.
+    encoder = CachedEncoder(_encoder(recipe, n_threads=1))
+    return Linker(lexicon, index, encoder, DEFAULT_RANKER, recipe.linking)
+
+
+def load_lexicon(recipe: Recipe, *, show_progress: bool = False) -> Lexicon:
+    """The lexicon of a recipe's ontology and branches, from the workspace if it is there, else from the source."""
+    workspace = Workspace(recipe.workspace)
+    catalogue = Catalogue([workspace.ontologies, default_folder()])
+    path = Path(recipe.ontology).expanduser()
+    source = path if path.is_file() else catalogue.get(recipe.ontology)
+    file = source if isinstance(source, Path) else source_path(source)
+    branches = recipe.branches or (() if isinstance(source, Path) else source.branch)
+    folder = workspace.lexicons / _key(_safe_name(file), file_sha256(file), normaliser_hash(), *sorted(branches))
+
+    def fill(target: Path) -> Facts:
+        ontology = load_ontology(source, show_progress=show_progress)
+        lexicon = Lexicon(ontology).branch(*branches)
+        write_lexicon(lexicon, target)
+        return {
+            "medlink": __version__,
+            "ontology": lexicon.ontology_name,
+            "version": lexicon.version,
+            "content_hash": lexicon.content_hash,
+            "n_concepts": len(lexicon.concepts),
+            "n_names": len(lexicon.names),
+        }
+
+    obtain_artifact(folder, fill, kind=LEXICON_KIND)
+    return read_lexicon(folder)
+
+
+def load_index(lexicon: Lexicon, recipe: Recipe, *, show_progress: bool = False) -> NameIndex:
+    """The index of a lexicon's names under a recipe's encoder, from the workspace if it is there, else built."""
+    encoder = _encoder(recipe)
+    folder = index_folder(lexicon, encoder, Workspace(recipe.workspace))
+    return obtain_index(folder, lexicon, encoder, show_progress=show_progress)
+
+
+def index_folder(lexicon: Lexicon, encoder: Encoder, workspace: Workspace) -> Path:
+    """Where the index of these names and this encoder is kept."""
+    key = _key(lexicon.ontology_name, lexicon.content_hash, normaliser_hash(), encoder.fingerprint)
+    return workspace.indexes / key
+
+
+def obtain_index(folder: Path, lexicon: Lexicon, encoder: Encoder, *, show_progress: bool = False) -> NameIndex:
+    """The index in a folder, built there first where it is missing or damaged.
+
+    What was built is used as it is, so somebody who deletes the folder meanwhile costs no work and no answer.
+    """
+    built: list[NameIndex] = []
+
+    def fill(target: Path) -> Facts:
+        if not built:
+            logger.info("encoding %d names of %s", len(lexicon.names), lexicon.ontology_name)
+            built.append(NameIndex.build(lexicon.names, encoder.encode(lexicon.names, show_progress=show_progress)))
+        return built[0].write(target) | {
+            "medlink": __version__,
+            "ontology": lexicon.ontology_name,
+            "ontology_version": lexicon.version,
+            "content_hash": lexicon.content_hash,
+            "encoder": encoder.fingerprint,
+            "n_names": len(lexicon.names),
+        }
+
+    for _ in range(3):
+        obtain_artifact(folder, fill, kind=INDEX_KIND)
+        try:
+            return built[0] if built else NameIndex.read(folder)
+        except FileNotFoundError:
+            continue  # deleted between check and reading: build it
+    raise ArtifactError("the index is deleted again and again while it is read", where=str(folder))
+
+
+def _encoder(recipe: Recipe, *, n_threads: int | None = None) -> Encoder:
+    settings = EncoderSettings(pooling=recipe.pooling, device=recipe.device, n_threads=n_threads)
+    return load_encoder(recipe.encoder, settings)
+
+
+def _safe_name(file: Path) -> str:
+    return "".join(char if char.isalnum() or char in "-_" else "-" for char in file.name.partition(".")[0])
+
+
+def _key(name: str, *hashes: str) -> str:
+    return f"{name}-{hashlib.sha256(' '.join(hashes).encode()).hexdigest()[:16]}"

@@ -1,0 +1,88 @@
+"""Candidate names of a query from both indexes, each with both scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medlink.encoder.protocol import Encoder
+from medlink.index.name_index import NameIndex
+from medlink.index.neighbours import Neighbours
+from medlink.ontology.lexicon import Lexicon
+
+
+@dataclass(frozen=True, slots=True)
+class NameMatches:
+    """The names that may be what a query means.
+
+    :param query: normalised.
+    :param rows: *Shape:* (n_matches,), int64, ascending positions in the lexicon's names.
+    :param lexical: *Shape:* (n_matches,), float32, n-gram cosine in [0, 1].
+    :param dense: *Shape:* (n_matches,), float32, cosine in [-1, 1]; NaN where the encoder was not asked.
+    """
+
+    query: str
+    rows: NDArray[np.int64]
+    lexical: NDArray[np.float32]
+    dense: NDArray[np.float32]
+
+
+def find_names(
+    queries: Sequence[str], lexicon: Lexicon, *, index: NameIndex, encoder: Encoder, n_neighbours: int
+) -> list[NameMatches]:
+    """The candidate names of each query.
+
+    A query that is, letter for letter, a name of one concept alone is not encoded: it keeps its lexical neighbours,
+    and its own cosine is 1 by definition. All others are encoded and searched in both indexes.
+
+    :param queries: *Shape:* (n_queries,), normalised and distinct, none empty.
+    :param n_neighbours: names to take from each index.
+    """
+    exact = [lexicon.row_of(query) for query in queries]
+    asked = [i for i, row in enumerate(exact) if row is None or len(lexicon.postings(row)) > 1]
+    vectors = encoder.encode([queries[i] for i in asked])
+    near = index.dense.search(vectors, n_neighbours)
+    alike = index.ngrams.search(queries, n_neighbours)
+    places = {i: place for place, i in enumerate(asked)}
+    matches = []
+    for i, query in enumerate(queries):
+        lexical = _by_row(alike, i)
+        row = exact[i]
+        if row is not None:
+            lexical[row] = 1.0
+        if (place := places.get(i)) is not None:
+            matches.append(_encoded(query, lexical, _Asked(index, vectors[place], near.rows[place]), lexicon))
+        elif row is not None:
+            matches.append(_unencoded(query, lexical, row))
+    return matches
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the dense index said of one query: its vector and the rows of its nearest names."""
+
+    index: NameIndex
+    vector: NDArray[np.float32]
+    rows: NDArray[np.int64]
+
+
+def _by_row(found: Neighbours, i: int) -> dict[int, float]:
+    return {int(row): float(score) for row, score in zip(found.rows[i], found.scores[i], strict=True) if row >= 0}
+
+
+def _unencoded(query: str, lexical: dict[int, float], exact: int) -> NameMatches:
+    rows = np.array(sorted(lexical), np.int64)
+    dense = np.where(rows == exact, np.float32(1.0), np.float32(np.nan))
+    return NameMatches(query, rows, np.array([lexical[row] for row in rows.tolist()], np.float32), dense)
+
+
+def _encoded(query: str, lexical: dict[int, float], asked: _Asked, lexicon: Lexicon) -> NameMatches:
+    unscored = [row for row in asked.rows.tolist() if row >= 0 and row not in lexical]
+    cosines = asked.index.ngrams.score(query, [lexicon.names[row] for row in unscored])
+    lexical = lexical | dict(zip(unscored, cosines.tolist(), strict=True))
+    rows = np.array(sorted(lexical), np.int64)
+    dense = asked.index.dense.score(asked.vector, rows)
+    return NameMatches(query, rows, np.array([lexical[row] for row in rows.tolist()], np.float32), dense)

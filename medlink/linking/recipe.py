@@ -1,0 +1,32 @@
+"""What a linker is made of, in words: names and settings that any process can turn into the same linker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from medlink.detection.settings import DetectionSettings
+from medlink.encoder.default import DEFAULT_ENCODER
+from medlink.linking.settings import LinkerSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything that the links of a note depend on, beside the note; small enough to send to another process.
+
+    :param workspace: the folder of the workspace that holds the built indexes.
+    :param ontology: a name in the catalogue, or the path of an ontology file.
+    :param branches: ids whose descendants are kept; none means the catalogue's own choice for that ontology.
+    :param encoder: ``default``'s name, a folder, or a name on the hub.
+    :param pooling: how the encoder's token vectors become one: ``mean`` or ``first``.
+    :param device: where the encoder runs: ``cpu``, ``cuda``, ``mps``.
+    """
+
+    workspace: Path
+    ontology: str = "hpo"
+    branches: tuple[str, ...] = ()
+    encoder: str = DEFAULT_ENCODER
+    pooling: str = "mean"
+    device: str = "cpu"
+    detection: DetectionSettings = field(default_factory=DetectionSettings)
+    linking: LinkerSettings = field(default_factory=LinkerSettings)

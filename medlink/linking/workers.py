@@ -1,0 +1,63 @@
+"""Linking in several processes; their number, their speed and who gets what change nothing in the links."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from itertools import islice
+from multiprocessing import get_context
+
+from medlink.linking.annotator import BATCH, Annotator
+from medlink.linking.assemble import load_annotator, load_linker
+from medlink.linking.recipe import Recipe
+from medlink.records import Document, LinkedDocument
+
+# Batches that wait for each worker: enough that none idles, few enough that memory stays small.
+_WAITING = 3
+
+# The annotator of this process, where it is a worker: loaded once, used for every batch.
+_annotator: Annotator | None = None
+
+
+def annotate(
+    documents: Iterable[Document], recipe: Recipe, *, n_workers: int = 1, show_progress: bool = False
+) -> Iterator[LinkedDocument]:
+    """Each document with its links, in the order of the documents.
+
+    :param n_workers: processes; with 1 the work is done in this one.
+    :param show_progress: show a bar while an index is built.
+    """
+    if n_workers == 1:
+        yield from load_annotator(recipe, show_progress=show_progress).annotate(documents)
+        return
+    load_linker(recipe, show_progress=show_progress)  # builds what is missing, once, before anybody asks for it
+    yield from _annotate_in_processes(documents, recipe, n_workers)
+
+
+def _annotate_in_processes(documents: Iterable[Document], recipe: Recipe, n_workers: int) -> Iterator[LinkedDocument]:
+    stream = iter(documents)
+    waiting: deque[Future[list[LinkedDocument]]] = deque()
+    # Started afresh, not forked: torch's and faiss's threads do not survive a fork.
+    with ProcessPoolExecutor(n_workers, get_context("spawn"), _start_worker, (recipe,)) as pool:
+        try:
+            while batch := list(islice(stream, BATCH)):
+                waiting.append(pool.submit(_annotate_batch, batch))
+                if len(waiting) >= _WAITING * n_workers:
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _start_worker(recipe: Recipe) -> None:
+    global _annotator
+    _annotator = load_annotator(recipe)
+
+
+def _annotate_batch(documents: list[Document]) -> list[LinkedDocument]:
+    if _annotator is None:
+        raise RuntimeError("a worker was asked before it was started")
+    return _annotator.annotate_batch(documents)

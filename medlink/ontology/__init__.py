@@ -1,0 +1,1 @@
+"""Ontology files in, a searchable Lexicon out; the catalogue of known ontologies."""

@@ -1,0 +1,1 @@
+"""What is kept on disk: artifacts with manifests and the workspace that holds them."""

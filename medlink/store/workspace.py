@@ -1,0 +1,42 @@
+"""The workspace: one folder with the ontologies, indexes and releases of one team."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+WORKSPACE_VARIABLE = "MEDLINK_WORKSPACE"
+
+
+def default_workspace_root() -> Path:
+    """The folder of the default workspace: ``$MEDLINK_WORKSPACE``, else the user's data folder of this system."""
+    chosen = os.environ.get(WORKSPACE_VARIABLE)
+    return Path(chosen).expanduser() if chosen else user_data_path("medlink", appauthor=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """The places inside a workspace; nothing is created before something is written.
+
+    :param root: the workspace's folder.
+    """
+
+    root: Path
+
+    @property
+    def ontologies(self) -> Path:
+        """Manifests and files of the ontologies that the user added."""
+        return self.root / "ontologies"
+
+    @property
+    def indexes(self) -> Path:
+        """One artifact for each (ontology, encoder)."""
+        return self.root / "indexes"
+
+    @property
+    def lexicons(self) -> Path:
+        """One artifact for each parsed ontology."""
+        return self.root / "lexicons"

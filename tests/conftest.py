@@ -1,0 +1,40 @@
+"""What the tests share: a tiny ontology, a tiny random encoder on disk, a workspace of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from medlink.linking.assemble import load_linker
+from medlink.linking.linker import Linker
+from medlink.linking.recipe import Recipe
+from medlink.ontology.lexicon import Lexicon
+from medlink.ontology.obo import read_obo
+from tests.tiny_encoder import write_tiny_encoder
+
+TINY_OBO = Path(__file__).parent / "data" / "tiny.obo"
+
+
+@pytest.fixture(scope="session")
+def tiny_lexicon() -> Lexicon:
+    """The whole of the hand-written ontology."""
+    return Lexicon(read_obo(TINY_OBO, name="tiny"))
+
+
+@pytest.fixture(scope="session")
+def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A two-layer BERT with random weights, as a Hugging Face folder."""
+    return write_tiny_encoder(tmp_path_factory.mktemp("encoder"), seed=0)
+
+
+@pytest.fixture(scope="session")
+def recipe(tmp_path_factory: pytest.TempPathFactory, encoder_folder: Path) -> Recipe:
+    """The tiny ontology and the tiny encoder in a workspace that the session shares."""
+    return Recipe(tmp_path_factory.mktemp("workspace"), ontology=str(TINY_OBO), encoder=str(encoder_folder))
+
+
+@pytest.fixture(scope="session")
+def linker(recipe: Recipe) -> Linker:
+    """The linker of the tiny recipe."""
+    return load_linker(recipe)
