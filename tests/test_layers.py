@@ -20,7 +20,7 @@ LAYERS = (
     ("records", "errors", "text"),
 )
 LEVEL = {part: level for level, parts in enumerate(reversed(LAYERS)) for part in parts}
-ONLY_PLACE = {"transformers": "encoder", "faiss": "index", "sqlite3": "store", "sklearn": "index"}
+ONLY_PLACE = {"transformers": "encoder", "faiss": "index", "sqlite3": "store"}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -14,8 +14,6 @@ from rich.table import Table
 from medlink.cli.options import linker_options, make_recipe
 from medlink.evaluation.biosyn import read_names, read_queries
 from medlink.evaluation.metrics import Interval, Scores, score_ranks
-from medlink.evaluation.ranking import gold_ranks, rank_by_linker, rank_by_ngrams, rank_exactly
-from medlink.linking.assemble import link_to, load_lexicon
 from medlink.ontology.lexicon import Lexicon
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -42,6 +40,9 @@ def evaluate_link(queries: Path, names: Path | None, extra_names: Path | None, *
     The files have the form of BioSyn. A system answers with names; an answer is right if a concept that bears the
     name is. Intervals hold 95 % of 1,000 bootstrap samples of the documents.
     """
+    from medlink.evaluation.ranking import gold_ranks, rank_by_linker, rank_by_ngrams, rank_exactly
+    from medlink.linking.assemble import link_to, load_lexicon  # brings in spaCy and torch, which --help does not need
+
     gold = read_queries(queries)
     recipe = make_recipe(options)
     paths = [path for path in (names, extra_names) if path]

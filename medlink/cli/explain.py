@@ -10,8 +10,6 @@ import click
 
 from medlink.cli.options import linker_options, make_recipe
 from medlink.cli.render import show_candidates
-from medlink.linking.assemble import load_linker
-from medlink.linking.explain import explain_query
 from medlink.linking.settings import LinkerSettings
 
 
@@ -22,6 +20,9 @@ from medlink.linking.settings import LinkerSettings
 @click.option("--json", "as_json", is_flag=True, help="Print the explanation as JSON.")
 def explain(text: str, **options: Any) -> None:
     """Show what TEXT links to: which names matched, the scores behind it, the nearest rivals, and why this one won."""
+    from medlink.linking.assemble import load_linker  # brings in spaCy and torch, which --help does not need
+    from medlink.linking.explain import explain_query
+
     linker = load_linker(make_recipe(options, linking=LinkerSettings(top_k=options["top_k"])), show_progress=True)
     explanation = explain_query(text, linker)
     if options["as_json"]:

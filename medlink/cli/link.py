@@ -26,7 +26,6 @@ from medlink.formats.writers import WRITERS, write_links
 from medlink.linking.journal import Journal
 from medlink.linking.recipe import Recipe
 from medlink.linking.settings import LinkerSettings
-from medlink.linking.workers import annotate
 from medlink.records import Document, LinkedDocument
 
 # Formats that can be written to a pipe, note by note.
@@ -177,6 +176,10 @@ def _to_file(request: _Request, summary: Summary, out: Path, *, resume: bool) ->
 
 
 def _annotate(documents: Iterable[Document], request: _Request) -> Iterator[LinkedDocument]:
+    from medlink.linking.workers import (
+        annotate,  # brings in spaCy and torch, which --help and bad arguments do not need
+    )
+
     return annotate(documents, request.recipe, n_workers=request.n_workers, show_progress=sys.stderr.isatty())
 
 

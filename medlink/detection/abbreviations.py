@@ -46,11 +46,13 @@ class AbbreviationExpander:
         """The doc with the uses of its abbreviations as mentions."""
         added = []
         known = {(ent.start, ent.end) for ent in doc.ents}
+        by_end = {ent.end: ent for ent in doc.ents}
         for long_form, use in self._uses(doc):
-            head = _mention_within(long_form, doc)
-            if head is not None:
+            head = by_end.get(long_form.end)
+            is_mention = head is not None and _is_about(head, long_form)
+            if head is not None and is_mention:
                 added.append(Span(doc, use.start, use.end, label=head.label))
-            if head is not None or (use.start, use.end) in known:
+            if is_mention or (use.start, use.end) in known:
                 use._.medlink_expanded = long_form.text
         doc.ents = filter_spans((*doc.ents, *added))
         if self.spans_key in doc.spans:
@@ -67,13 +69,10 @@ class AbbreviationExpander:
                 yield long_form, use
 
 
-def _mention_within(long_form: Span, doc: Doc) -> Span | None:
-    """The mention that ends where a long form ends and covers at least half of its content words."""
-    for ent in doc[long_form.start : long_form.end].ents:
-        covered = doc[max(ent.start, long_form.start) : ent.end]
-        if ent.end == long_form.end and 2 * len(content_words(covered.text)) >= len(content_words(long_form.text)):
-            return ent
-    return None
+def _is_about(mention: Span, long_form: Span) -> bool:
+    """Whether a mention that ends with a long form covers at least half of its content words."""
+    covered = mention.doc[max(mention.start, long_form.start) : mention.end]
+    return 2 * len(content_words(covered.text)) >= len(content_words(long_form.text))
 
 
 @Language.factory(

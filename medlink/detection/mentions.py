@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from functools import cache
 from operator import attrgetter
 
 from spacy.tokens import Doc, Span
@@ -31,13 +32,19 @@ class _Sentences:
     """The sentences of a doc, found by a span in logarithmic time."""
 
     def __init__(self, doc: Doc) -> None:
-        known = doc.has_annotation("SENT_START")
-        self._spans = [(sent.start_char, sent.end_char) for sent in doc.sents] if known else [(0, len(doc.text))]
-        self._starts = [start for start, _ in self._spans]
+        self._text = doc.text
+        self._starts = [sent.start_char for sent in doc.sents] if doc.has_annotation("SENT_START") else [0]
+        self._visible = cache(self._strip)
 
     def around(self, span: Span) -> tuple[int, int]:
-        """The sentence in which a span starts."""
-        return self._spans[bisect_right(self._starts, span.start_char) - 1]
+        """The sentence in which a span starts, without the space around it."""
+        return self._visible(bisect_right(self._starts, span.start_char) - 1)
+
+    def _strip(self, place: int) -> tuple[int, int]:
+        start = self._starts[place]
+        sentence = self._text[start : self._starts[place + 1] if place + 1 < len(self._starts) else None]
+        start += len(sentence) - len(sentence.lstrip())
+        return start, start + len(sentence.strip())
 
 
 def _mention(span: Span, doc_id: str, sentence: tuple[int, int]) -> Mention:

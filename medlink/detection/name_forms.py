@@ -54,7 +54,11 @@ class NameForm:
     def of(cls, name: Name, concept: Concept) -> NameForm:
         """The form of a concept's name."""
         words = content_words_of(name.text)
-        return cls(reduce_words(words.norms), max(words.gaps[1:], default=Gap.PLAIN), name.text if _is_acronym(name, concept) else "")
+        return cls(
+            reduce_words(words.norms),
+            max(words.gaps[1:], default=Gap.PLAIN),
+            name.text if _is_acronym(name, concept) else "",
+        )
 
     def admits(self, window: Window) -> bool:
         """Whether the window may be this name.

@@ -27,6 +27,8 @@ _FORWARD = (Kind.PHRASE, Kind.CLAUSE, Kind.NEAR)
 _BACKWARD = (Kind.AFTER, Kind.FREE)
 _WORD = re.compile(r"\w+")
 _NEW_CLAUSE = re.compile(r"[,;]|\b(?:and|or|nor)\b", re.IGNORECASE)
+# What may stand between a finding and "… was ruled out": nothing, or where it was looked for.
+_LOCATION = re.compile(r"\s*(?:(?:in|on|at|of|by|from|during|within|over|around)\s[^,]*)?", re.IGNORECASE)
 _GLUE = re.compile(r"\s*(?P<comma>,)?\s*(?P<word>and|or|nor|&|/)?\s*(?:(?:the|any|an?)\s+)?", re.IGNORECASE)
 
 
@@ -62,7 +64,7 @@ def negated_among(text: str, findings: Sequence[Offsets], sentence: Offsets) -> 
             first = ordered[follower] if follower < len(ordered) else None
             end = min(_scope_end(text, cue, (cues[i] for i in range(place + 1, len(cues))), first), sentence[1])
             scope = ordered[follower : bisect_left(starts, end)]
-            denied.update(f for f in scope if f[1] <= end and _is_near(text, cue, f))
+            denied.update(_denied_behind(text, cue, [finding for finding in scope if finding[1] <= end]))
         elif cue.kind in _BACKWARD:
             begin = cues[place - 1].end if place else sentence[0]
             scope = ordered[bisect_left(starts, begin) : bisect_left(starts, cue.start)]
@@ -104,8 +106,18 @@ def _scope_end(text: str, cue: Cue, later: Iterable[Cue], finding: Offsets | Non
     return cue.end + _REACH
 
 
-def _is_near(text: str, cue: Cue, finding: Offsets) -> bool:
-    return cue.kind is not Kind.NEAR or _count_words(text, cue.end, finding[0]) <= _NEAR_WORDS
+def _denied_behind(text: str, cue: Cue, findings: Sequence[Offsets]) -> Iterator[Offsets]:
+    """The findings in the scope of a cue: all of them, or those near "not" and the list that they open."""
+    if cue.kind is not Kind.NEAR:
+        yield from findings
+        return
+    reached = cue.end
+    for start, end in findings:
+        is_near = "," not in text[cue.end : start] and _count_words(text, cue.end, start) <= _NEAR_WORDS
+        if not is_near and not _GLUE.fullmatch(text, reached, start):
+            return
+        yield start, end
+        reached = max(reached, end)
 
 
 def _denied_before(text: str, cue: Cue, findings: Sequence[Offsets]) -> Iterator[Offsets]:
@@ -115,7 +127,7 @@ def _denied_before(text: str, cue: Cue, findings: Sequence[Offsets]) -> Iterator
         return
     last = max(end for _, end in findings)
     limit = 0 if cue.kind is Kind.FREE else _AFTER_WORDS
-    if "," in text[last : cue.start] or _count_words(text, last, cue.start) > limit:
+    if not _LOCATION.fullmatch(text, last, cue.start) or _count_words(text, last, cue.start) > limit:
         return
     outer = _outermost(findings)
     first = len(outer) - 1

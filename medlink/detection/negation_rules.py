@@ -11,7 +11,7 @@ import re
 from enum import Enum
 
 _VERBS = (
-    "has|have|had|is|are|was|were|reports?|reported|complains?|complained|presents?|presented|develops?|developed|"
+    "has|have|had|is|are|was|were|reports?|reported|complains?|complained|presents|presented|develops?|developed|"
     "shows?|showed|reveals?|revealed|demonstrates?|demonstrated|admits?|admitted|endorses?|endorsed|remains?|remained|"
     "continues?|continued|appears?|appeared|suffers?|suffered|experiences?|experienced|exhibits?|exhibited|states?|"
     "stated|underwent|takes"
@@ -20,17 +20,25 @@ _SEEN = (
     "seen|noted|present|found|identified|observed|detected|appreciated|demonstrated|visuali[sz]ed|evident|apparent|"
     "reported|palpable|elicited"
 )
+_HAVE = (
+    "has|have|had|having|show|showing|reveal|report|reporting|demonstrate|exhibit|complain of|complaining of|feel|"
+    "experience|experienced|develop|developed|suffer from|see|seen|endorse|describe|describing|notice|noticed|noted|get|"
+    "find|found|detect|suspect"
+)
 _BE = "is|are|was|were|has been|have been|had been|being"
 _NOT = "not|(?:do|does|did|is|are|was|were|has|have|had|ca|could|would)n['’]?t"
 _END = r"(?= ?(?:[.,;:)]|$|\n))"
 
 
 class Kind(Enum):
-    """What a cue does, with its phrases; of two kinds that read the same words the first one here counts."""
+    """What a cue does, with its phrases, longer ones before those that they begin with.
+
+    Of two kinds that read the same words the first one here counts.
+    """
 
     PSEUDO = (
         r"no (?:\w+ ){0,2}(?:increase|change|worsening|improvement)s?(?: in| of)?",
-        r"no further|no longer|no doubt|not only|not necessarily|not certain (?:if|whether)",
+        r"no further|no longer|no doubt|not only|not necessarily|not limited to|not certain (?:if|whether)",
         r"without (?:any )?(?:further|difficulty|increase|change|worsening)",
         rf"(?:cannot|{_NOT}) (?:\w+ )?(?:be |been )?(?:ruled out|excluded)",
         rf"(?:{_NOT}|cannot) (?:rule out|exclude)",
@@ -40,7 +48,7 @@ class Kind(Enum):
     """Negates nothing, though it holds a negating word."""
 
     AFTER = (
-        rf"(?:{_BE}) (?:\w+ )?(?:ruled out|excluded|denied|absent|negative|unlikely)",
+        rf"(?:{_BE}) (?:\w+ )?(?:ruled out|excluded|denied|absent|negative(?! for)|unlikely)",
         rf"(?:(?:{_BE}) )?(?:{_NOT}) (?:\w+ )?(?:{_SEEN})",
         rf"(?:absent|denied|negative|unlikely|ruled out|excluded)(?:(?= in | on | at )|{_END})",
         rf" ?[:?–-] ?(?:no|none|nil|negative|denie[ds]|absent){_END}",
@@ -51,23 +59,21 @@ class Kind(Enum):
     """Negates the finding right before it."""
 
     PHRASE = (
-        r"no|without|w/o|absence of|lack of|lacks|lacking|negative for|free of|free from",
         r"(?:no|without) (?:\w+ )?(?:evidence|signs?|symptoms?|history|complaints?|indication) (?:of|for)",
+        r"no|without|w/o|absence of|negative for|free of|free from",
     )
     """Negates the noun phrases behind it, to the next verb."""
 
     CLAUSE = (
-        r"den(?:y|ies|ied|ying)|neither|nor|never|no evidence (?:that|to suggest)",
-        rf"(?:{_NOT}|never) (?:\w+ )?(?:have|had|having|show|showing|reveal|report|reporting|demonstrate|exhibit|"
-        r"complain of|feel|experience|experienced|develop|developed|suffer from|see|endorse|describe|notice|noticed|"
-        r"appear to have|known to have|found to have)",
+        rf"(?:{_NOT}|never) (?:\w+ ){{0,3}}(?:{_HAVE})|no longer (?:\w+ )?(?:{_HAVE})",
         r"fail(?:s|ed)? to (?:reveal|show|demonstrate)",
-        r"(?:rules|ruled) out|excludes",
+        rf"(?:(?:{_BE}) )?ruled out for|(?:rules|ruled) out|excludes",
+        r"den(?:y|ies|ied|ying)|neither|nor|never|no evidence (?:that|to suggest)",
     )
     """Negates the clause behind it, to the next verb that follows a comma, a conjunction or a finding."""
 
-    NEAR = (rf"{_NOT}|cannot",)
-    """Negates a finding at most three words behind it."""
+    NEAR = (rf"{_NOT}|cannot|lack of|lacks|lacking",)
+    """Negates a finding at most three words behind it, and the list that this opens."""
 
     STOP = (
         r"but|however|although|though|except|besides|other than|apart from|aside from|nevertheless|yet|whereas|while",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # Nobody wraps prose at fewer columns: a shorter line was ended on purpose.
 _NARROWEST_WRAP = 60
-_STOP = re.compile(r"[.?!]+[\"'”’)\]]*(?=\s|,\S)")  # ".,X": a line end in transcripts that lost theirs
+_STOP = re.compile(r"(?<![.?!])[.?!]++[\"'”’)\]]*+(?=\s|,\S)")  # ".,X": a line end in transcripts that lost theirs
 _HEADING = re.compile(r"(?<![\w/&-])[A-Z]{2}[A-Z]+(?:[ /&-]+[A-Z]+){0,5}(?=:)")
 _LIST_LINE = re.compile(r"[-*•·>]|\(?\d{1,2}[.)]\s|\(?[a-z][.)]\s")
 _HEADING_LINE = re.compile(r"[A-Z][\w /&()-]{1,40}:")
@@ -130,7 +130,7 @@ def mark_sentences(doc: Doc) -> Doc:
     if len(doc):
         offsets = doc.to_array(["IDX"]).ravel()
         marks = np.full((len(doc), 1), -1, dtype=np.int64)
-        marks[np.searchsorted(offsets, [0, *sentence_starts(doc.text)], side="right") - 1] = 1
+        marks[np.searchsorted(offsets, [0, *sentence_starts(doc.text)[1:]], side="right") - 1] = 1
         doc.from_array(["SENT_START"], cast("Ints2d", marks.astype(np.uint64)))
     return doc
 

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 POOLINGS = ("mean", "first")
+DTYPES = ("float32", "bfloat16")
 
 # Rows of one forward pass on a CPU. Every pass has just this many, filled up with copies, all of one length in word
 # pieces: with equal shapes the same text gives the same bits, whatever stands beside it, and nothing is padded.
-CPU_BLOCK = 16
+CPU_BLOCK = 32
 ACCELERATOR_BLOCK = 256
 _HASHED_SUFFIXES = frozenset({".json", ".safetensors", ".txt", ".model"})
 
@@ -36,17 +37,21 @@ class EncoderSettings:
     :param pooling: ``mean`` over all tokens, or the ``first`` token's vector (BERT's ``[CLS]``, what SapBERT uses).
     :param max_length: word pieces that are read of a text; the rest is cut off.
     :param device: a torch device: ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+    :param dtype: of the weights and sums, ``float32`` or ``bfloat16``; cosines differ by about 1e-4.
     :param n_threads: CPU threads that share a forward pass, torch's own choice by default.
     """
 
     pooling: str = "mean"
     max_length: int = 64
     device: str = "cpu"
+    dtype: str = "float32"
     n_threads: int | None = None
 
     def __post_init__(self) -> None:
         if self.pooling not in POOLINGS:
             raise SettingError("no such pooling", where="pooling", expected=" or ".join(POOLINGS), got=self.pooling)
+        if self.dtype not in DTYPES:
+            raise SettingError("no such dtype", where="dtype", expected=" or ".join(DTYPES), got=self.dtype)
 
 
 class TransformerEncoder:
@@ -69,7 +74,7 @@ class TransformerEncoder:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hex sha256 of the folder's model and tokenizer files, the pooling and the length."""
+        """Hex sha256 of the folder's model and tokenizer files, the pooling and the length; not of the rounding."""
         digest = hashlib.sha256(f"transformer.v1 {self.settings.pooling} {self.settings.max_length}".encode())
         for path in sorted(self.folder.iterdir()):
             if path.suffix in _HASHED_SUFFIXES:
@@ -111,12 +116,14 @@ class TransformerEncoder:
 
     @cached_property
     def _model(self) -> PreTrainedModel:
+        import torch
         from transformers import AutoModel
         from transformers.utils import logging as transformers_logging
 
         transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         model = AutoModel.from_pretrained(self.folder, local_files_only=True, use_safetensors=True)
-        return model.float().eval().to(self.settings.device)  # type: ignore[no-any-return]
+        dtype = torch.bfloat16 if self.settings.dtype == "bfloat16" else torch.float32
+        return model.to(device=self.settings.device, dtype=dtype).eval()  # type: ignore[no-any-return]
 
     def _tokenise(self, texts: Sequence[str]) -> list[list[int]]:
         encoded = self._tokenizer(list(texts), truncation=True, max_length=self.settings.max_length)
@@ -134,7 +141,7 @@ class TransformerEncoder:
         ids = torch.tensor(pieces, device=self.settings.device)  # (n_texts, seq_len)
         with torch.inference_mode():
             states = self._model(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state
-            pooled = self._pool(states)  # (n_texts, width)
+            pooled = self._pool(states.float())  # (n_texts, width)
             unit = torch.nn.functional.normalize(pooled, dim=-1)
         return np.asarray(unit.cpu().numpy(), np.float32)
 
@@ -151,6 +158,19 @@ def _equal_length_blocks(lengths: Sequence[int], size: int) -> Iterator[list[int
         positions = by_length[length]
         for start in range(0, len(positions), size):
             yield positions[start : start + size]
+
+
+def fastest_dtype(device: str) -> str:
+    """The dtype in which this machine encodes fastest: ``bfloat16`` where its matrix units have it.
+
+    With AMX (Intel since 2023) weights kept in bfloat16 encode short names about two and a half times as fast.
+    """
+    import torch
+
+    if device == "cpu":
+        return "bfloat16" if torch.cpu._is_amx_tile_supported() else "float32"
+    on_cuda = device.startswith("cuda") and torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    return "bfloat16" if on_cuda else "float32"
 
 
 def load_encoder(name: str, settings: EncoderSettings | None = None) -> TransformerEncoder:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,7 @@ def nested_runs(text: str, spans: Sequence[tuple[int, int]]) -> Iterator[Run]:
         while waiting < len(spans) and spans[outermost_first[waiting]][0] <= start:
             wanted.append(outermost_first[waiting])
             waiting += 1
-        n_kept = next(
-            (n for n, (a, b) in enumerate(zip(stack, wanted, strict=False)) if a != b), min(len(stack), len(wanted))
-        )
+        n_kept = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(stack, wanted, strict=False)))
         opened = tuple(wanted[n_kept:])
         run = Run(len(stack) - n_kept, opened, frozenset(seen.intersection(opened)), text[start:end])
         if run.n_closed or run.opened or run.text:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 from medlink.index.neighbours import Neighbours, best_rows
 
 # The setting behind the TF-IDF rows of the field's tables: n-grams that do not cross word borders.
-NGRAM_RANGE = (2, 4)
+NGRAM_LENGTHS = (2, 3, 4)
 # Queries that share one sparse product: bounds the memory of its result, changes no figure.
 _BLOCK = 64
 
@@ -22,12 +23,17 @@ _BLOCK = 64
 class NgramIndex:
     """Nearest names by the cosine of TF-IDF-weighted character 2- to 4-grams, each within one word.
 
-    :param vectorizer: fitted on the names.
-    :param postings: *Shape:* (n_ngrams, n_names), CSR: for each n-gram the names that hold it.
+    An n-gram's weight in a text is its count times ``ln((1 + n_names) / (1 + df)) + 1``, ``df`` being the number of
+    names that hold it (the smooth idf of scikit-learn's ``TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4))``).
+
+    :param columns: the column of each n-gram of the names.
+    :param idf: *Shape:* (n_ngrams,), float32.
+    :param postings: *Shape:* (n_ngrams, n_names), CSR, float32: for each n-gram the names that hold it.
     """
 
-    def __init__(self, vectorizer: TfidfVectorizer, postings: sparse.csr_matrix) -> None:
-        self._vectorizer = vectorizer
+    def __init__(self, columns: Mapping[str, int], idf: NDArray[np.float32], postings: sparse.csr_matrix) -> None:
+        self._columns = columns
+        self._idf = idf
         self._postings = postings
 
     @classmethod
@@ -36,9 +42,14 @@ class NgramIndex:
 
         :param names: *Shape:* (n_names,), not empty.
         """
-        vectorizer = _make_vectorizer()
-        weights = vectorizer.fit_transform(names)
-        return cls(vectorizer, sparse.csr_matrix(weights.T))
+        document_frequency: Counter[str] = Counter()
+        for name in names:
+            document_frequency.update(set(_ngrams(name)))
+        columns = {ngram: column for column, ngram in enumerate(sorted(document_frequency))}
+        frequencies = np.array([document_frequency[ngram] for ngram in columns], np.float64)
+        idf = (np.log((1 + len(names)) / (1 + frequencies)) + 1).astype(np.float32)
+        weights = _weigh(names, columns, idf)
+        return cls(columns, idf, sparse.csr_matrix(weights.T))
 
     def search(self, queries: Sequence[str], k: int) -> Neighbours:
         """The ``k`` nearest names of each query, with cosines in (0, 1]; names that share no n-gram are left out.
@@ -47,11 +58,10 @@ class NgramIndex:
         """
         found = Neighbours.empty(len(queries), k)
         for start in range(0, len(queries), _BLOCK):
-            block = self._vectorizer.transform(queries[start : start + _BLOCK])
+            block = _weigh(queries[start : start + _BLOCK], self._columns, self._idf)
             scores = sparse.csr_matrix(block @ self._postings)
             for offset in range(scores.shape[0]):
-                rows, values = _nonzero(scores, offset)
-                rows, best = _shortlist(rows, values, k)
+                rows, best = _shortlist(*_nonzero(scores, offset), k)
                 found.rows[start + offset, : len(rows)] = rows
                 found.scores[start + offset, : len(rows)] = best
         return found
@@ -63,28 +73,61 @@ class NgramIndex:
         """
         if not names:
             return np.zeros(0, np.float32)
-        weights = self._vectorizer.transform([query, *names])
+        weights = _weigh([query, *names], self._columns, self._idf)
         cosines = (weights[1:] @ weights[0].T).toarray()[:, 0]
         return np.asarray(np.round(cosines.astype(np.float64), 6), np.float32)
 
     def write(self, folder: Path) -> None:
         """Writes the index into an existing folder."""
-        vocabulary = sorted(self._vectorizer.vocabulary_, key=self._vectorizer.vocabulary_.__getitem__)
-        (folder / "ngrams.json").write_text(json.dumps(vocabulary, ensure_ascii=False), encoding="utf-8")
-        np.save(folder / "ngram_idf.npy", self._vectorizer.idf_.astype(np.float32))
+        (folder / "ngrams.json").write_text(json.dumps(list(self._columns), ensure_ascii=False), encoding="utf-8")
+        np.save(folder / "ngram_idf.npy", self._idf)
         sparse.save_npz(folder / "ngram_postings.npz", self._postings, compressed=False)
 
     @classmethod
     def read(cls, folder: Path) -> NgramIndex:
         """The index that :meth:`write` left in a folder."""
-        vocabulary = json.loads((folder / "ngrams.json").read_text(encoding="utf-8"))
-        vectorizer = _make_vectorizer({ngram: column for column, ngram in enumerate(vocabulary)})
-        vectorizer.idf_ = np.load(folder / "ngram_idf.npy")
-        return cls(vectorizer, sparse.csr_matrix(sparse.load_npz(folder / "ngram_postings.npz")))
+        ngrams = json.loads((folder / "ngrams.json").read_text(encoding="utf-8"))
+        columns = {ngram: column for column, ngram in enumerate(ngrams)}
+        postings = sparse.csr_matrix(sparse.load_npz(folder / "ngram_postings.npz"))
+        return cls(columns, np.load(folder / "ngram_idf.npy"), postings)
 
 
-def _make_vectorizer(vocabulary: dict[str, int] | None = None) -> TfidfVectorizer:
-    return TfidfVectorizer(analyzer="char_wb", ngram_range=NGRAM_RANGE, dtype=np.float32, vocabulary=vocabulary)
+def _ngrams(text: str) -> Iterator[str]:
+    for word in text.split():
+        yield from _ngrams_of_word(word)
+
+
+@lru_cache(maxsize=1 << 15)
+def _ngrams_of_word(word: str) -> tuple[str, ...]:
+    """All 2- to 4-grams of a word between two spaces, as often as they occur.
+
+    >>> _ngrams_of_word("mi")
+    (' m', 'mi', 'i ', ' mi', 'mi ', ' mi ')
+    """
+    padded = f" {word} "
+    return tuple(padded[i : i + n] for n in NGRAM_LENGTHS for i in range(len(padded) - n + 1))
+
+
+def _weigh(texts: Sequence[str], columns: Mapping[str, int], idf: NDArray[np.float32]) -> sparse.csr_matrix:
+    """The TF-IDF vectors of some texts, unit length; zero for a text without a known n-gram.
+
+    *Shape:* (n_texts, n_ngrams), CSR, float32, columns ascending in each row.
+    """
+    indices: list[int] = []
+    counts: list[int] = []
+    ends = [0]
+    for text in texts:
+        known = Counter(column for ngram in _ngrams(text) if (column := columns.get(ngram)) is not None)
+        for column in sorted(known):
+            indices.append(column)
+            counts.append(known[column])
+        ends.append(len(indices))
+    values = np.array(counts, np.float64) * idf[np.array(indices, np.int64)]
+    lengths = np.diff(ends)
+    rows = np.repeat(np.arange(len(texts)), lengths)
+    norms = np.sqrt(np.bincount(rows, values**2, minlength=len(texts)))
+    unit = (values / np.repeat(norms, lengths)).astype(np.float32)
+    return sparse.csr_matrix((unit, np.array(indices, np.int32), np.array(ends)), shape=(len(texts), len(idf)))
 
 
 def _nonzero(scores: sparse.csr_matrix, row: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

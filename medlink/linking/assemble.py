@@ -10,7 +10,7 @@ from medlink import __version__
 from medlink.detection.pipeline import build_detector
 from medlink.encoder.cache import CachedEncoder
 from medlink.encoder.protocol import Encoder
-from medlink.encoder.transformer import EncoderSettings, load_encoder
+from medlink.encoder.transformer import EncoderSettings, fastest_dtype, load_encoder
 from medlink.errors import ArtifactError
 from medlink.index.name_index import NameIndex
 from medlink.linking.annotator import Annotator
@@ -84,7 +84,8 @@ def load_lexicon(recipe: Recipe, *, show_progress: bool = False) -> Lexicon:
 
 def load_index(lexicon: Lexicon, recipe: Recipe, *, show_progress: bool = False) -> NameIndex:
     """The index of a lexicon's names under a recipe's encoder, from the workspace if it is there, else built."""
-    encoder = _encoder(recipe)
+    # Names in the fastest number format, as there are many; queries always in the exact one, as links depend on them.
+    encoder = _encoder(recipe, dtype=fastest_dtype(recipe.device))
     folder = index_folder(lexicon, encoder, Workspace(recipe.workspace))
     return obtain_index(folder, lexicon, encoder, show_progress=show_progress)
 
@@ -124,8 +125,8 @@ def obtain_index(folder: Path, lexicon: Lexicon, encoder: Encoder, *, show_progr
     raise ArtifactError("the index is deleted again and again while it is read", where=str(folder))
 
 
-def _encoder(recipe: Recipe, *, n_threads: int | None = None) -> Encoder:
-    settings = EncoderSettings(pooling=recipe.pooling, device=recipe.device, n_threads=n_threads)
+def _encoder(recipe: Recipe, *, dtype: str = "float32", n_threads: int | None = None) -> Encoder:
+    settings = EncoderSettings(pooling=recipe.pooling, device=recipe.device, dtype=dtype, n_threads=n_threads)
     return load_encoder(recipe.encoder, settings)
 
 

@@ -150,4 +150,4 @@ def test_name_index_reads_what_it_wrote(tmp_path: Path, vectors: NDArray[np.floa
 @pytest.mark.parametrize("n_vectors", [0, 3])
 def test_name_index_wants_one_vector_for_each_name(vectors: NDArray[np.float32], n_vectors: int) -> None:
     with pytest.raises(SettingError, match="one vector each"):
-        NameIndex.build(NAMES[:n_vectors and 2], vectors[:n_vectors])
+        NameIndex.build(NAMES[: n_vectors and 2], vectors[:n_vectors])

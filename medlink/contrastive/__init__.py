@@ -1,0 +1,1 @@
+"""Contrastive learning: losses, objectives, memory bank, mining, augmentation, diagnostics; tensors in, tensors out."""

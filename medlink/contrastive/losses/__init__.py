@@ -1,0 +1,1 @@
+"""The losses, one file per family: each takes similarities (or embeddings) and the pairs that count."""

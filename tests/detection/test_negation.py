@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import time
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+import spacy
+from hypothesis import given
+from hypothesis import strategies as st
+from spacy.language import Language
+from spacy.tokens import Doc, Span, SpanGroup
+
+from medlink.detection.negation import find_cues, negated_among
+from medlink.detection.negation_rules import Kind
+from medlink.detection.pipeline import tokenise_by_words
+from medlink.detection.sentences import sentence_spans
+from tests.detection.marked import Marked, unmark
+
+_LINES = Path(__file__).with_name("negation_sentences.txt").read_text(encoding="utf-8").splitlines()
+SENTENCES = [line for line in _LINES if line and not line.startswith("#")]
+
+
+def _negated(note: Marked) -> frozenset[tuple[int, int]]:
+    """The negated spans of a note, sentence by sentence."""
+    sentences = sentence_spans(note.text)
+    holders = groupby(note.spans, key=lambda span: max(s for s in sentences if s[0] <= span[0]))
+    return frozenset().union(*(negated_among(note.text, list(spans), sentence) for sentence, spans in holders))
+
+
+@pytest.mark.parametrize("line", SENTENCES)
+def test_negated_among_denies_what_is_marked(line: str) -> None:
+    note = unmark(line)
+    assert _negated(note) == note.negated
+
+
+@pytest.mark.parametrize("line", [line for line in SENTENCES if "\\n" not in line])
+def test_negated_among_does_not_depend_on_spaces_or_case(line: str) -> None:
+    note = unmark(line.replace(" ", "  ").replace("No ", "NO "))
+    assert _negated(note) == note.negated
+
+
+def test_negated_among_takes_nested_findings() -> None:
+    text = "no severe chest pain, but fever"
+    findings = [(3, 20), (10, 20), (16, 20), (26, 31)]
+    assert negated_among(text, findings, (0, len(text))) == {(3, 20), (10, 20), (16, 20)}
+
+
+def test_negated_among_takes_nested_findings_before_the_cue() -> None:
+    text = "fever and chest pain were denied"
+    findings = [(0, 5), (10, 20), (16, 20)]
+    assert negated_among(text, findings, (0, len(text))) == set(findings)
+
+
+def test_negated_among_stays_within_the_sentence() -> None:
+    text = "no fever cough"
+    assert negated_among(text, [(9, 14)], (3, 14)) == frozenset()
+
+
+def test_negated_among_of_nothing_is_nothing() -> None:
+    assert negated_among("no", [], (0, 2)) == frozenset()
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["no", "not", "denies", "fever", "cough", "chest pain", "but", "and", ",", "was", "ruled out", "-free", "."]
+        ),
+        min_size=1,
+        max_size=14,
+    )
+)
+def test_negated_among_is_a_subset_whatever_the_order_of_findings(parts: list[str]) -> None:
+    text, findings = "", []
+    for part in parts:
+        if part in {"fever", "cough", "chest pain"}:
+            findings.append((len(text), len(text) + len(part)))
+        text += part + " "
+    denied = negated_among(text, findings, (0, len(text)))
+    assert denied <= set(findings)
+    assert denied == negated_among(text, findings[::-1], (0, len(text)))
+
+
+def test_find_cues_takes_the_longest_phrase() -> None:
+    text = "There is no evidence of rash; sepsis cannot be ruled out."
+    found = [(cue.kind, text[cue.start : cue.end]) for cue in find_cues(text, (0, len(text)))]
+    assert found == [
+        (Kind.VERB, "There"),
+        (Kind.VERB, "is"),
+        (Kind.PHRASE, "no evidence of"),
+        (Kind.STOP, ";"),
+        (Kind.PSEUDO, "cannot be ruled out"),
+    ]
+
+
+def test_negated_among_takes_linear_time() -> None:
+    text = "no fever or cough " * 20_000
+    findings = [(start + 3, start + 8) for start in range(0, len(text), 18)]
+    begin = time.perf_counter()
+    assert len(negated_among(text, findings, (0, len(text)))) == 20_000
+    assert time.perf_counter() - begin < 10
+
+
+def _doc(text: str, *words: str) -> tuple[Language, Doc, list[Span]]:
+    nlp = spacy.blank("en")
+    tokenise_by_words(nlp)
+    nlp.add_pipe("medlink_negation")
+    doc = nlp.make_doc(text)
+    starts = [text.index(word) for word in words]
+    spans = [doc.char_span(start, start + len(word), label="X") for start, word in zip(starts, words, strict=True)]
+    return nlp, doc, [span for span in spans if span is not None]
+
+
+def test_component_marks_entities_and_the_span_group() -> None:
+    nlp, doc, spans = _doc("No chest pain. Fever.", "chest pain", "pain", "Fever")
+    doc.ents = (spans[0], spans[2])
+    doc.spans["medlink"] = SpanGroup(doc, spans=spans)
+    doc = nlp.get_pipe("medlink_negation")(doc)
+    assert [ent._.medlink_assertion for ent in doc.ents] == [("negated",), ()]
+    assert [span._.medlink_assertion for span in doc.spans["medlink"]] == [("negated",), ("negated",), ()]
+
+
+def test_component_keeps_the_sentences_and_assertions_of_others() -> None:
+    nlp, doc, spans = _doc("No cough. Fever", "cough", "Fever")
+    for token in doc:
+        token.is_sent_start = token.i == 0
+    doc.ents = spans
+    spans[1]._.medlink_assertion = ("family",)
+    doc = nlp.get_pipe("medlink_negation")(doc)
+    assert [ent._.medlink_assertion for ent in doc.ents] == [("negated",), ("negated", "family")]
+
+
+@pytest.mark.parametrize("text", ["", "No.", "\n"])
+def test_component_takes_docs_without_mentions(text: str) -> None:
+    nlp, doc, _ = _doc(text)
+    assert nlp.get_pipe("medlink_negation")(doc).ents == ()

@@ -1,0 +1,110 @@
+"""Lexicon and index are built once, kept, and rebuilt when damaged."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from medlink.errors import EncoderError, UnknownNameError
+from medlink.linking.assemble import load_lexicon, load_linker
+from medlink.linking.portable import read_linker, write_linker
+from medlink.linking.recipe import Recipe
+from tests.conftest import TINY_OBO
+
+
+@pytest.fixture
+def fresh(recipe: Recipe, tmp_path: Path) -> Recipe:
+    return replace(recipe, workspace=tmp_path / "workspace")
+
+
+def index_of(recipe: Recipe) -> Path:
+    (folder,) = [path for path in (recipe.workspace / "indexes").iterdir() if not path.name.startswith(".")]
+    return folder
+
+
+def built_at(folder: Path) -> int:
+    return (folder / "manifest.json").stat().st_mtime_ns
+
+
+def test_load_linker_builds_once(fresh: Recipe) -> None:
+    first = load_linker(fresh).rank(["cleft"])
+    stamp = built_at(index_of(fresh))
+    assert load_linker(fresh).rank(["cleft"]) == first
+    assert built_at(index_of(fresh)) == stamp
+
+
+@pytest.mark.parametrize("file", ["vectors.npy", "ngram_postings.npz", "ngrams.json", "ngram_idf.npy", "manifest.json"])
+def test_load_linker_rebuilds_a_truncated_index(fresh: Recipe, file: str) -> None:
+    first = load_linker(fresh).rank(["cleft"])
+    path = index_of(fresh) / file
+    os.truncate(path, path.stat().st_size // 2)
+    assert load_linker(fresh).rank(["cleft"]) == first
+    assert path.stat().st_size > 0
+
+
+def test_load_linker_rebuilds_a_damaged_lexicon(fresh: Recipe) -> None:
+    names = load_lexicon(fresh).names
+    (folder,) = [path for path in (fresh.workspace / "lexicons").iterdir() if not path.name.startswith(".")]
+    os.truncate(folder / "concepts.jsonl", 100)
+    assert load_lexicon(fresh).names == names
+
+
+def test_load_lexicon_cuts_to_the_branches(fresh: Recipe) -> None:
+    branch = load_lexicon(replace(fresh, branches=("HP:0012210",)))
+    assert "renal cyst" in branch.names
+    assert "heart attack" not in branch.names
+
+
+def test_load_lexicon_names_the_known_ontologies(fresh: Recipe) -> None:
+    with pytest.raises(UnknownNameError, match="hpo"):
+        load_lexicon(replace(fresh, ontology="no-such-ontology"))
+
+
+def test_load_lexicon_notices_a_changed_file(fresh: Recipe, tmp_path: Path) -> None:
+    copy = tmp_path / "own.obo"
+    copy.write_text(TINY_OBO.read_text(encoding="utf-8"), encoding="utf-8")
+    own = replace(fresh, ontology=str(copy))
+    assert "brand new finding" not in load_lexicon(own).names
+    with copy.open("a", encoding="utf-8") as stream:
+        stream.write("\n[Term]\nid: HP:9999999\nname: Brand new finding\nis_a: HP:0000118\n")
+    assert "brand new finding" in load_lexicon(own).names
+
+
+BUILD = """
+import sys
+from pathlib import Path
+from medlink.linking.assemble import load_linker
+from medlink.linking.recipe import Recipe
+linker = load_linker(Recipe(Path(sys.argv[1]), ontology=sys.argv[2], encoder=sys.argv[3]))
+print(linker.rank(["kidney cysts"])[0][0])
+"""
+
+
+def test_two_processes_build_the_same_index_at_once(fresh: Recipe) -> None:
+    command = [sys.executable, "-c", BUILD, str(fresh.workspace), fresh.ontology, fresh.encoder]
+    builders = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    outputs = [builder.communicate(timeout=120)[0] for builder in builders]
+    assert [builder.returncode for builder in builders] == [0, 0]
+    assert outputs[0] == outputs[1] != ""
+    assert index_of(fresh).is_dir()
+
+
+def test_portable_linker_links_without_ontology_or_workspace(fresh: Recipe, tmp_path: Path) -> None:
+    linker = load_linker(fresh)
+    write_linker(linker, tmp_path / "portable")
+    lost = replace(fresh, workspace=tmp_path / "nowhere", ontology="gone")
+    again = read_linker(tmp_path / "portable", lost)
+    queries = ["kidney cysts", "seizure", "cleft"]
+    assert again.rank(queries) == linker.rank(queries)
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_portable_linker_refuses_another_encoder(fresh: Recipe, tmp_path: Path) -> None:
+    write_linker(load_linker(fresh), tmp_path / "portable")
+    with pytest.raises(EncoderError, match="not the one that made the index"):
+        read_linker(tmp_path / "portable", replace(fresh, pooling="first"))

@@ -1,0 +1,146 @@
+"""The linker on a tiny ontology: exact names, homonyms, NIL, and the same answer in any company."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from medlink.errors import SettingError
+from medlink.linking.candidates import find_names
+from medlink.linking.explain import explain_query
+from medlink.linking.linker import Linker
+from medlink.linking.ranker import FEATURES, Ranker, describe_matches
+from medlink.linking.settings import LinkerSettings
+from medlink.records import Link, Mention
+from medlink.text import normalise
+
+QUERIES = ("heart attack", "Seizures", "kidney cyst", "cleft", "renal cysts", "nonsense", "MI", "palate cleft")
+
+
+def mention(surface: str, *, start: int = 0, expanded: str = "") -> Mention:
+    return Mention("note", start, start + len(surface), surface, expanded=expanded)
+
+
+def link_one(linker: Linker, surface: str, **kwargs: str) -> Link:
+    (link,) = linker.link([mention(surface, expanded=kwargs.get("expanded", ""))])
+    return link
+
+
+@pytest.mark.parametrize(
+    ("surface", "concept_id"),
+    [("heart attack", "HP:0001658"), ("Renal cyst", "HP:0000107"), ("KIDNEY CYST", "HP:0000107")],
+)
+def test_link_finds_exact_names(linker: Linker, surface: str, concept_id: str) -> None:
+    link = link_one(linker, surface)
+    assert link.concept_id == concept_id
+    assert link.candidates[0].lexical == 1.0
+    assert link.candidates[0].score > 0.9
+    assert link.ontology_version == linker.lexicon.version
+
+
+def test_link_looks_up_the_long_form(linker: Linker) -> None:
+    assert link_one(linker, "RC", expanded="renal cyst").concept_id == "HP:0000107"
+
+
+def test_link_keeps_homonyms_apart_and_orders_them_by_trust_then_id(linker: Linker) -> None:
+    rows = [row for row in range(len(linker.lexicon.names)) if len(linker.lexicon.postings(row)) > 1]
+    assert rows, "the tiny ontology has homonyms"
+    for row in rows:
+        postings = linker.lexicon.postings(row)
+        link = link_one(linker, linker.lexicon.names[row])
+        exact = [c.concept_id for c in link.candidates if c.matched == linker.lexicon.names[row]]
+        assert set(exact) == {posting.concept_id for posting in postings}
+        assert link.candidates[0].dense is not None, "a homonym is encoded"
+
+
+def test_link_is_nil_below_the_threshold(linker: Linker) -> None:
+    strict = replace(linker, settings=LinkerSettings(threshold=1.0))
+    link = link_one(strict, "kidney cysts and more")
+    assert link.concept_id is None
+    assert link.candidates, "NIL still shows what was considered"
+
+
+@pytest.mark.parametrize("surface", ["...", "-", "°"])
+def test_link_of_no_word_is_nil_without_candidates(linker: Linker, surface: str) -> None:
+    link = link_one(linker, surface)
+    assert (link.concept_id, link.candidates, link.score) == (None, (), 0.0)
+
+
+def test_link_of_nothing_is_nothing(linker: Linker) -> None:
+    assert linker.link([]) == []
+
+
+def test_candidates_are_distinct_and_sorted(linker: Linker) -> None:
+    for ranked in linker.rank(QUERIES, k=20):
+        scores = [candidate.score for candidate in ranked]
+        assert scores == sorted(scores, reverse=True)
+        assert len({candidate.concept_id for candidate in ranked}) == len(ranked)
+        assert all(0.0 <= score <= 1.0 for score in scores)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.sampled_from(QUERIES), min_size=1, max_size=12))
+def test_rank_gives_the_same_answer_in_any_company(linker: Linker, queries: list[str]) -> None:
+    alone = {query: linker.rank([query])[0] for query in set(queries)}
+    assert linker.rank(queries) == [alone[query] for query in queries]
+
+
+def test_rank_returns_at_most_k(linker: Linker) -> None:
+    assert [len(ranked) for ranked in linker.rank(["cleft lip", "seizure"], k=2)] == [2, 2]
+
+
+def test_find_names_does_not_encode_exact_unambiguous_names(linker: Linker) -> None:
+    exact, inflected = find_names(
+        ["renal cyst", "renal cystss"], linker.lexicon, index=linker.index, encoder=linker.encoder, n_neighbours=5
+    )
+    own = exact.rows.tolist().index(linker.lexicon.row_of("renal cyst"))
+    assert (exact.lexical[own], exact.dense[own]) == (1.0, 1.0)
+    assert np.isnan(np.delete(exact.dense, own)).all()
+    assert not np.isnan(inflected.dense).any()
+
+
+def test_every_name_of_the_ontology_links_to_a_concept_that_bears_it(linker: Linker) -> None:
+    ranked = linker.rank(linker.lexicon.names)
+    for row, candidates in enumerate(ranked):
+        bearers = {posting.concept_id for posting in linker.lexicon.postings(row)}
+        assert candidates[0].concept_id in bearers
+
+
+def test_ranker_score_is_the_logistic_of_the_weighted_sum() -> None:
+    ranker = Ranker(bias=-1.0, exact=2.0, lexical=3.0, dense=4.0, same_words=0.5, loose_scope=-2.0)
+    features = np.array([[1.0, 1.0, 1.0, 1.0, 0.0], [0.0, 0.5, 0.25, 0.0, 1.0]])
+    expected = [1 / (1 + np.exp(-8.5)), 1 / (1 + np.exp(0.5))]
+    assert ranker.score(features) == pytest.approx(expected, abs=1e-6)
+
+
+def test_features_of_a_reordered_name(linker: Linker) -> None:
+    (matches,) = find_names(
+        [normalise("cysts of the kidney")], linker.lexicon, index=linker.index, encoder=linker.encoder, n_neighbours=8
+    )
+    features = describe_matches(matches, linker.lexicon)
+    names = [linker.lexicon.names[int(matches.rows[row])] for row in features.rows]
+    values = features.values[names.index("kidney cyst")]
+    assert values[FEATURES.index("same_words")] == 1.0
+    assert values[FEATURES.index("exact")] == 0.0
+
+
+def test_explain_adds_up(linker: Linker) -> None:
+    explanation = explain_query("renal cysts", linker)
+    logit = linker.ranker.bias + sum(c.logit for c in explanation.contributions)
+    assert explanation.candidates[0].score == pytest.approx(1 / (1 + np.exp(-logit)), abs=1e-5)
+    assert explanation.concept_id == explanation.candidates[0].concept_id == "HP:0000107"
+    assert any("Nearest rival" in reason for reason in explanation.reasons)
+
+
+def test_explain_says_when_there_is_nothing_to_look_up(linker: Linker) -> None:
+    assert explain_query("--", linker).reasons == ("There is no letter or digit to look up.",)
+
+
+@pytest.mark.parametrize(("top_k", "threshold"), [(0, 0.5), (21, 0.5), (5, 1.5), (5, -0.1)])
+def test_settings_refuse_what_is_out_of_range(top_k: int, threshold: float) -> None:
+    with pytest.raises(SettingError):
+        LinkerSettings(top_k=top_k, threshold=threshold)
