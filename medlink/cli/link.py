@@ -160,7 +160,7 @@ def _to_standard_output(request: _Request, summary: Summary, *, resume: bool, as
             expected=f"--out, or one of {', '.join(STREAMED)} without --resume and --json",
         )
     linked = _counted(_annotate(_readable(request, summary), request), request, summary)
-    STREAMED[request.format](linked, click.get_binary_stream("stdout"))
+    STREAMED[request.format](linked, sys.stdout.buffer)
 
 
 def _to_file(request: _Request, summary: Summary, out: Path, *, resume: bool) -> None:

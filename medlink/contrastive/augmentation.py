@@ -31,15 +31,21 @@ _NEIGHBOURS = {
     "j": "hku", "k": "jli", "l": "kop", "m": "nj", "n": "bmh", "o": "ipl", "p": "ol", "q": "wa", "r": "etf",
     "s": "adw", "t": "ryg", "u": "yij", "v": "cbf", "w": "qes", "x": "zcs", "y": "tuh", "z": "xas",
 }  # fmt: skip
-# What tells one concept from its siblings is not noise: negation, counts, and single letters.
-_TELLING = re.compile(r"(?:no|non|not|without|absent)|.*\d.*|[a-zA-Z]|[IVXivx]+", re.IGNORECASE)
+# What tells one concept from its siblings is not noise: negation, direction, side, counts, and single letters.
+_TELLING = re.compile(
+    r"no|non|not|without|absent|increased|decreased|elevated|reduced|high|low|left|right|upper|lower|proximal|distal"
+    r"|anterior|posterior|medial|lateral|.*\d.*|[a-z]|[ivx]+",
+    re.IGNORECASE,
+)
 # Endings of adjectives, and of Latin and Greek nouns whose plural is not made with "s".
-_NO_NOUN = ("us", "is", "um", "ed", "ic", "al", "ous", "ar", "ary", "ive", "ing")
+_NO_NOUN = ("us", "is", "os", "um", "ed", "ic", "al", "ous", "ar", "ary", "ive", "ing")
 _ONE_NUMBER = frozenset(
     "ascites biceps caries diabetes faeces feces herpes measles mumps rabies rickets scabies series species".split()
 )
 # Whole words of plain letters: a slip must not carry a combining mark to another letter, nor part a possessive.
 _LONG_WORD = re.compile(r"(?<![\w\u0300-\u036f])[A-Za-z]{4,}(?![\w\u0300-\u036f'\u2019])")
+# The noun that a phrase is about stands at its end: before a function word, a comma, or nothing.
+_HEAD_NOUN = re.compile(_LONG_WORD.pattern + rf"(?=\s*$|,|\s+(?:{'|'.join(sorted(FUNCTION_WORDS))})\b)")
 
 
 def augment(text: str, random: Random, *, is_taken: Callable[[str], bool], operations: Sequence[Operation]) -> str:
@@ -108,12 +114,12 @@ def reorder(text: str, random: Random) -> str:
 
 
 def inflect(text: str, random: Random) -> str:
-    """The text with one word turned from singular to plural or back, or without a possessive ending.
+    """The text with one head noun turned from singular to plural or back, or without a possessive ending.
 
     >>> inflect("Crohn's disease", Random(0)), inflect("renal cysts", Random(3))
     ('Crohn disease', 'renal cyst')
     """
-    words = [match.span() for match in _LONG_WORD.finditer(text)]
+    words = [match.span() for match in _HEAD_NOUN.finditer(text)]
     variants = [text[:start] + _other_number(text[start:end]) + text[end:] for start, end in words]
     variants.append(re.sub(r"['\u2019]s\b", "", text))
     changed = [variant for variant in variants if variant != text]

@@ -12,10 +12,13 @@ from spacy.tokens import Doc, Span
 from spacy.util import filter_spans
 
 from medlink.detection.attributes import SPANS_KEY, register_attributes
-from medlink.text import content_words
+from medlink.detection.words import Gap, content_words_of
+from medlink.text import FUNCTION_WORDS, content_words, normalise
 
 # The longest parenthesis, in tokens, that scispaCy's detector considers.
 _LONGEST_PARENTHESIS = 8
+# How many tokens too late, at most, a long form is taken to start.
+_LARGEST_DRIFT = 5
 
 
 class AbbreviationExpander:
@@ -23,7 +26,7 @@ class AbbreviationExpander:
 
     Definitions and uses are those of scispaCy's ``AbbreviationDetector`` (Schwartz & Hearst 2003, "A simple algorithm
     for identifying abbreviation definitions in biomedical text"). An abbreviation counts when a mention in ``doc.ents``
-    ends where its long form ends and covers at least half of the long form's content words; its uses take that
+    ends where its long form ends and covers more than half of the long form's content words; its uses take that
     mention's label, and ``span._.medlink_expanded`` is the long form. A use that is a mention already gets the long
     form whether or not that is a mention: what the note itself says it means beats what the ontology abbreviates so.
 
@@ -35,7 +38,7 @@ class AbbreviationExpander:
         self.spans_key = spans_key
         self._detector = AbbreviationDetector(nlp)
         # Its matcher of uses is empty in a note without definitions, about which spaCy would warn each time.
-        self._detector.global_matcher.add("nothing", [[{"ORTH": "no token reads like this"}]])
+        self._detector.global_matcher.add("\0", [[{"ORTH": "no token reads like this"}]])
         # scispaCy pairs each "(" with every ")" behind it and then drops all pairs but the short ones: quadratic in a
         # long note. This finds just the short ones.
         self._parentheses = Matcher(nlp.vocab)
@@ -48,6 +51,8 @@ class AbbreviationExpander:
         known = {(ent.start, ent.end) for ent in doc.ents}
         by_end = {ent.end: ent for ent in doc.ents}
         for long_form, use in self._uses(doc):
+            if not _is_definition(long_form, use):
+                continue
             head = by_end.get(long_form.end)
             is_mention = head is not None and _is_about(head, long_form)
             if head is not None and is_mention:
@@ -66,13 +71,39 @@ class AbbreviationExpander:
         candidates = filter_matches(inside, doc)
         for long_form, uses in self._detector.find_matches_for(candidates, doc) if candidates else ():
             for use in sorted(uses, key=attrgetter("start", "end")):
-                yield long_form, use
+                yield _from_its_initial(long_form, use), use
+
+
+def _from_its_initial(long_form: Span, use: Span) -> Span:
+    """The long form from the word with which it must start, the first letter of the abbreviation's.
+
+    scispaCy starts it too late where punctuation before it stands without spaces, one character for each such place.
+    """
+    initial = use.text[0].lower()
+    for start in range(long_form.start, max(-1, long_form.start - _LARGEST_DRIFT - 1), -1):
+        if long_form.doc[start].lower_.startswith(initial):
+            return long_form.doc[start : long_form.end]
+    return long_form
+
+
+def _is_definition(long_form: Span, use: Span) -> bool:
+    """Whether a pair that Schwartz and Hearst's rule takes is an abbreviation and what it stands for.
+
+    The abbreviation has a capital and is no word of its long form, which is one phrase and starts with a content word.
+    """
+    words = content_words_of(long_form.text)
+    return (
+        use.text != use.text.lower()
+        and normalise(use.text) not in words.norms
+        and long_form[0].lower_ not in FUNCTION_WORDS
+        and Gap.BREAK not in words.gaps[1:]
+    )
 
 
 def _is_about(mention: Span, long_form: Span) -> bool:
-    """Whether a mention that ends with a long form covers at least half of its content words."""
+    """Whether a mention that ends with a long form covers more than half of its content words."""
     covered = mention.doc[max(mention.start, long_form.start) : mention.end]
-    return 2 * len(content_words(covered.text)) >= len(content_words(long_form.text))
+    return 2 * len(content_words(covered.text)) > len(content_words(long_form.text))
 
 
 @Language.factory(

@@ -45,8 +45,8 @@ class DictionaryMatcher:
     """Finds the names of a lexicon in texts, in a time that does not depend on how many names there are.
 
     A stretch of text matches a name when both have the same content words (all but
-    :data:`medlink.text.FUNCTION_WORDS`) in the singular, in any order, within one clause. What else is asked of it, so
-    that "weakness and muscle pain" is no "muscle weakness" and "all" no "ALL", says :meth:`NameForm.admits`.
+    :data:`medlink.text.FUNCTION_WORDS`), inflection aside, in any order, within one clause. What else is asked of it,
+    so that "weakness and muscle pain" is no "muscle weakness" and "all" no "ALL", says :meth:`NameForm.admits`.
 
     :param lexicon: whose current names are found.
     """
@@ -148,7 +148,7 @@ class DictionaryDetector:
                 raise SettingError(
                     "the dictionary has no lexicon",
                     where="medlink_dictionary",
-                    hint="Set component.lexicon, or config={'lexicon': FOLDER} with a folder of write_lexicon",
+                    hint="Set component.lexicon, or config={'lexicon': FOLDER} with a folder of write_lexicon.",
                 )
             self._lexicon = read_lexicon(self._folder)
         return self._lexicon
@@ -187,7 +187,7 @@ class DictionaryDetector:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name, "lexicon")
             self.to_disk(folder)
-            files = {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*.*"))}
+            files = {path.name: path.read_bytes() for path in sorted(folder.glob("*"))}
         packed: bytes = srsly.msgpack_dumps(files)
         return packed
 
@@ -196,10 +196,9 @@ class DictionaryDetector:
         files: dict[str, bytes] = srsly.msgpack_loads(data)
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name, "lexicon")
-            for relative, content in files.items():
-                path = folder / relative
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content)
+            for file_name, content in files.items():
+                folder.mkdir(exist_ok=True)
+                (folder / Path(file_name).name).write_bytes(content)
             return self.from_disk(folder)
 
 

@@ -13,7 +13,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 
 from medlink.detection.attributes import SPANS_KEY, register_attributes
-from medlink.detection.negation_rules import PATTERNS, Kind
+from medlink.detection.negation_rules import BACKWARD, FORWARD, PATTERNS, Kind
 from medlink.detection.sentences import mark_sentences
 
 Offsets = tuple[int, int]
@@ -23,8 +23,6 @@ _NEAR_WORDS = 3
 _AFTER_WORDS = 5
 # How many characters a cue reaches at most; a list of denied symptoms seldom takes more.
 _REACH = 1000
-_FORWARD = (Kind.PHRASE, Kind.CLAUSE, Kind.NEAR)
-_BACKWARD = (Kind.AFTER, Kind.FREE)
 _WORD = re.compile(r"\w+")
 _NEW_CLAUSE = re.compile(r"[,;]|\b(?:and|or|nor)\b", re.IGNORECASE)
 # What may stand between a finding and "… was ruled out": nothing, or where it was looked for.
@@ -59,13 +57,13 @@ def negated_among(text: str, findings: Sequence[Offsets], sentence: Offsets) -> 
     cues = _outside(find_cues(text, sentence), ordered)
     denied: set[Offsets] = set()
     for place, cue in enumerate(cues):
-        if cue.kind in _FORWARD:
+        if cue.kind in FORWARD:
             follower = bisect_left(starts, cue.end)
             first = ordered[follower] if follower < len(ordered) else None
             end = min(_scope_end(text, cue, (cues[i] for i in range(place + 1, len(cues))), first), sentence[1])
             scope = ordered[follower : bisect_left(starts, end)]
             denied.update(_denied_behind(text, cue, [finding for finding in scope if finding[1] <= end]))
-        elif cue.kind in _BACKWARD:
+        elif cue.kind in BACKWARD:
             begin = cues[place - 1].end if place else sentence[0]
             scope = ordered[bisect_left(starts, begin) : bisect_left(starts, cue.start)]
             denied.update(_denied_before(text, cue, scope))
@@ -74,7 +72,7 @@ def negated_among(text: str, findings: Sequence[Offsets], sentence: Offsets) -> 
 
 def find_cues(text: str, sentence: Offsets) -> list[Cue]:
     """The cues of a sentence in order, the longest where some overlap; none where no cue negates."""
-    if not any(PATTERNS[kind].search(text, *sentence) for kind in (*_FORWARD, *_BACKWARD)):
+    if not any(PATTERNS[kind].search(text, *sentence) for kind in (*FORWARD, *BACKWARD)):
         return []
     cues = [Cue(kind, *match.span()) for kind in Kind for match in PATTERNS[kind].finditer(text, *sentence)]
     kept: list[Cue] = []

@@ -22,8 +22,8 @@ _SEEN = (
 )
 _HAVE = (
     "has|have|had|having|show|showing|reveal|report|reporting|demonstrate|exhibit|complain of|complaining of|feel|"
-    "experience|experienced|develop|developed|suffer from|see|seen|endorse|describe|describing|notice|noticed|noted|get|"
-    "find|found|detect|suspect"
+    "experience|experienced|develop|developed|suffer from|see|seen|endorse|describe|describing|notice|noticed|noted|"
+    "find|found|detect|suspect|get"
 )
 _BE = "is|are|was|were|has been|have been|had been|being"
 _NOT = "not|(?:do|does|did|is|are|was|were|has|have|had|ca|could|would)n['’]?t"
@@ -60,6 +60,7 @@ class Kind(Enum):
 
     PHRASE = (
         r"(?:no|without) (?:\w+ )?(?:evidence|signs?|symptoms?|history|complaints?|indication) (?:of|for)",
+        r"[,;:] negative(?! for)",
         r"no|without|w/o|absence of|negative for|free of|free from",
     )
     """Negates the noun phrases behind it, to the next verb."""
@@ -78,7 +79,7 @@ class Kind(Enum):
     STOP = (
         r"but|however|although|though|except|besides|other than|apart from|aside from|nevertheless|yet|whereas|while",
         r"because|due to|secondary to|caused by|attributed to|which|who|positive for",
-        r"[;]",
+        r"[;]|[:](?=\s)",
         r"(?:cause|etiology|origin|source|reason|explanation)s? (?:of|for)",
     )
     """Ends every scope."""
@@ -90,14 +91,25 @@ class Kind(Enum):
     """Opens a new clause."""
 
 
-def _compile(phrases: tuple[str, ...]) -> re.Pattern[str]:
-    """What finds the phrases as whole words; one that begins with a space or a bracket may follow a word directly."""
+FORWARD = (Kind.PHRASE, Kind.CLAUSE, Kind.NEAR)
+"""The kinds that negate what stands behind them."""
+BACKWARD = (Kind.AFTER, Kind.FREE)
+"""The kinds that negate what stands before them."""
+
+
+def _compile(kind: Kind) -> re.Pattern[str]:
+    """What finds a kind's phrases as whole words; one that begins with a space or a bracket may follow a word directly.
+
+    A colon right behind a cue that looks forward belongs to it ("Denies: fever") and ends nothing.
+    """
+    phrases = kind.value
     attached = [phrase for phrase in phrases if phrase[0] in " ["]
     words = [phrase for phrase in phrases if phrase[0] not in " ["]
     parts = ([rf"(?<![^\W_])(?:{'|'.join(words)})"] if words else []) + attached
-    source = rf"(?:{'|'.join(parts)})(?!\w)"
+    colon = "(?: ?:)?" if kind in FORWARD else ""
+    source = rf"(?:{'|'.join(parts)})(?!\w){colon}"
     return re.compile(source.replace(" ?", r"\s*").replace(" ", r"\s+"), re.IGNORECASE)
 
 
-PATTERNS: dict[Kind, re.Pattern[str]] = {kind: _compile(kind.value) for kind in Kind}
+PATTERNS: dict[Kind, re.Pattern[str]] = {kind: _compile(kind) for kind in Kind}
 """What finds the cues of each kind."""

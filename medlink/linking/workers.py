@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from itertools import islice
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 
 from medlink.linking.annotator import BATCH, Annotator
 from medlink.linking.assemble import load_annotator, load_linker
@@ -54,7 +57,17 @@ def _annotate_in_processes(documents: Iterable[Document], recipe: Recipe, n_work
 
 def _start_worker(recipe: Recipe) -> None:
     global _annotator
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends its workers
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _annotator = load_annotator(recipe)
+
+
+def _end_with_parent() -> None:
+    """Ends this process when its parent is gone: one that was killed cannot end its workers itself."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _annotate_batch(documents: list[Document]) -> list[LinkedDocument]:

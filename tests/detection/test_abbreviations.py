@@ -51,6 +51,9 @@ def test_a_mention_around_the_long_form_counts(detector: Language) -> None:
         "Magnetic resonance imaging (MRI) was done. MRI",
         "Fever response protein assay (FRPA) was done. FRPA",
         "Seizure medication use (SMU) was stopped. SMU",
+        "Cough (cough) or fever (fever) was seen.",
+        "Loss of fever (OF) was seen; OF",
+        "Left.,RIGHT: fever (LRF) was seen. LRF",
     ],
 )
 def test_a_long_form_that_is_no_mention_does_not_count(detector: Language, text: str) -> None:
@@ -64,6 +67,11 @@ def test_the_notes_own_meaning_beats_the_ontologys(detector: Language) -> None:
 
 def test_an_abbreviation_of_the_ontology_without_definition_stays(detector: Language) -> None:
     assert _expansions(detector, "A PDA (closed at birth)") == [("PDA", "")]
+
+
+def test_a_long_form_behind_bare_punctuation_is_whole(detector: Language) -> None:
+    text = "Seen for this.,.,.,S-PR.Shortened PR interval (SPR).,SPR"
+    assert _expansions(detector, text)[1:] == [("SPR", "Shortened PR interval")] * 2
 
 
 def test_uses_go_into_the_span_group_too(nested_detector: Language) -> None:

@@ -1,0 +1,72 @@
+"""The other commands, and that every command explains itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from medlink.cli.main import main
+from medlink.linking.recipe import Recipe
+
+
+def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    for name, command in group.commands.items():
+        yield (*path, name), command
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+
+
+@pytest.mark.parametrize(
+    ("path", "command"), list(commands(main)), ids=lambda value: " ".join(value) if isinstance(value, tuple) else ""
+)
+def test_every_command_and_option_has_help(path: tuple[str, ...], command: click.Command) -> None:
+    result = CliRunner().invoke(main, [*path, "--help"])
+    assert result.exit_code == 0
+    assert command.help
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help, f"{' '.join(path)} {parameter.name}"
+
+
+@pytest.fixture
+def options(recipe: Recipe) -> list[str]:
+    return ["--ontology", recipe.ontology, "--encoder", recipe.encoder, "--workspace", str(recipe.workspace)]
+
+
+def test_explain_shows_names_scores_rivals_and_reason(options: list[str]) -> None:
+    result = CliRunner().invoke(main, ["explain", "heart attack", *options])
+    assert result.exit_code == 0, result.output
+    for expected in ("HP:0001658", "heart attack", "lexical", "dense", "Nearest rival", "letter for letter"):
+        assert expected in result.output
+
+
+def test_explain_json_is_complete(options: list[str]) -> None:
+    result = CliRunner().invoke(main, ["explain", "kidney cysts", "--json", *options])
+    explanation = json.loads(result.stdout)
+    assert explanation["concept_id"] == "HP:0000107"
+    assert {c["feature"] for c in explanation["contributions"]} >= {"exact", "lexical", "dense"}
+
+
+def test_evaluate_link_compares_three_systems(options: list[str], tmp_path: Path) -> None:
+    names, queries = tmp_path / "names.txt", tmp_path / "queries.txt"
+    names.write_text("D1||heart attack\nD2||renal cyst\nD3||seizure\n", encoding="utf-8")
+    queries.write_text("d||0|1||X||renal cysts||D2\nd||0|1||X||seizure||D3\n", encoding="utf-8")
+    arguments = ["evaluate", "link", "--queries", str(queries), "--names", str(names), "--json", *options]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    systems = json.loads(result.stdout)["systems"]
+    assert systems["exact"]["acc1"]["value"] == 0.5
+    assert systems["tf-idf"]["acc1"]["value"] == 1.0
+    assert systems["medlink"]["n"] == 2
+
+
+def test_evaluate_link_names_the_broken_line(options: list[str], tmp_path: Path) -> None:
+    (tmp_path / "q.txt").write_text("one||two\n", encoding="utf-8")
+    result = CliRunner().invoke(main, ["evaluate", "link", "--queries", str(tmp_path / "q.txt"), *options])
+    assert result.exit_code == 1
+    assert "q.txt:1" in result.output

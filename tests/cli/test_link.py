@@ -1,0 +1,177 @@
+"""``medlink link`` from outside: what it writes, what it says, and that nothing is lost on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from medlink.cli.link import EXIT_SOME_SKIPPED
+from medlink.cli.main import main
+from medlink.linking.recipe import Recipe
+
+NOTES = {
+    "a": "He denies seizures. A renal cyst was seen.",
+    "b": "Heart attack in 2010.\r\nNo kidney cysts.",
+    "c": "Nothing of note \N{SMILING FACE WITH SUNGLASSES}.",
+}
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> Path:
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    for name, text in NOTES.items():
+        (folder / f"{name}.txt").write_bytes(text.encode())
+    return folder
+
+
+@pytest.fixture
+def options(recipe: Recipe) -> list[str]:
+    return ["--ontology", recipe.ontology, "--encoder", recipe.encoder, "--workspace", str(recipe.workspace)]
+
+
+def run(*arguments: str | Path, stdin: bytes | None = None) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments], input=stdin)
+
+
+def read_lines(path: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def found(line: dict[str, object]) -> list[tuple[str, str]]:
+    links = line["links"]
+    assert isinstance(links, list)
+    return [(link["surface"], link["concept_id"]) for link in links]
+
+
+def test_link_writes_one_line_a_note(notes: Path, options: list[str], tmp_path: Path) -> None:
+    result = run("link", notes, "--out", tmp_path / "links.jsonl", *options)
+    assert result.exit_code == 0, result.output
+    lines = read_lines(tmp_path / "links.jsonl")
+    assert [line["id"] for line in lines] == ["a", "b", "c"]
+    assert found(lines[0]) == [("seizures", "HP:0001250"), ("renal cyst", "HP:0000107")]
+    assert found(lines[1]) == [("Heart attack", "HP:0001658"), ("kidney cysts", "HP:0000107")]
+    assert found(lines[2]) == []
+    assert "3 notes, 4 links (2 negated)" in result.output
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize("format_", ["csv", "brat", "pubtator", "docbin", "html"])
+def test_link_writes_every_format(notes: Path, options: list[str], tmp_path: Path, format_: str) -> None:
+    out = tmp_path / "out"
+    result = run("link", notes, "--out", out, "--format", format_, *options, "--json")
+    assert result.exit_code == 0, result.output
+    summary = json.loads(result.stdout)
+    assert (summary["n_notes"], summary["n_links"], summary["n_negated"]) == (3, 4, 2)
+    assert all(Path(path).is_file() for path in summary["written"])
+
+
+def test_link_reads_standard_input_and_writes_standard_output(options: list[str]) -> None:
+    result = run("link", "-", *options, stdin=b"A renal cyst.")
+    assert result.exit_code == 0, result.output
+    assert found(json.loads(result.stdout)) == [("renal cyst", "HP:0000107")]
+
+
+def test_link_reads_the_fields_it_is_told(options: list[str], tmp_path: Path) -> None:
+    (tmp_path / "n.jsonl").write_text('{"note": 7, "body": "renal cyst"}\n', encoding="utf-8")
+    (tmp_path / "n.csv").write_text("note,body\n8,seizure\n", encoding="utf-8")
+    out = tmp_path / "o.jsonl"
+    files = (tmp_path / "n.jsonl", tmp_path / "n.csv")
+    result = run("link", *files, "--text-field", "body", "--id-field", "note", "--out", out, *options)
+    assert result.exit_code == 0, result.output
+    assert [(line["id"], found(line)[0][1]) for line in read_lines(out)] == [("7", "HP:0000107"), ("8", "HP:0001250")]
+
+
+def test_link_names_and_skips_what_cannot_be_read(notes: Path, options: list[str], tmp_path: Path) -> None:
+    (notes / "bad.txt").write_bytes(b"caf\xe9")
+    (notes / "empty.txt").write_bytes(b"")
+    result = run("link", notes, tmp_path / "missing", "--out", tmp_path / "o.jsonl", *options)
+    assert result.exit_code == EXIT_SOME_SKIPPED
+    assert [line["id"] for line in read_lines(tmp_path / "o.jsonl")] == ["a", "b", "c"]
+    for name in ("bad.txt", "empty.txt", "missing"):
+        assert name in result.stderr
+    assert "3 notes skipped" in result.stderr
+    assert "caf" not in result.stderr
+
+
+def test_link_changes_nothing_with_workers_or_order(notes: Path, options: list[str], tmp_path: Path) -> None:
+    run("link", notes, "--out", tmp_path / "one.jsonl", *options)
+    shuffled = [notes / f"{name}.txt" for name in "cab"]
+    result = run("link", *shuffled, "--workers", "2", "--out", tmp_path / "two.jsonl", *options)
+    assert result.exit_code == 0, result.output
+    one = (tmp_path / "one.jsonl").read_bytes().splitlines()
+    two = (tmp_path / "two.jsonl").read_bytes().splitlines()
+    assert sorted(one) == sorted(two)
+    assert [json.loads(line)["id"] for line in two] == ["c", "a", "b"]
+
+
+def test_link_show_prints_the_note_and_its_links(notes: Path, options: list[str], tmp_path: Path) -> None:
+    result = run("link", notes / "a.txt", "--show", "--out", tmp_path / "o.jsonl", *options)
+    for expected in ("He denies seizures.", "HP:0000107", "Renal cyst", "negated"):
+        assert expected in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--format", "html"], "needs a file"),
+        (["--resume"], "needs a file"),
+        (["--top-k", "50", "--out", "x"], "top_k"),
+        (["--threshold", "2", "--out", "x"], "--threshold"),
+        (["--ontology", "nope", "--out", "x"], "no ontology is called 'nope'"),
+        (["--encoder", "no such", "--out", "x"], "no encoder of that name"),
+    ],
+)
+def test_link_refuses_what_makes_no_sense(
+    notes: Path, options: list[str], tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    there = [str(tmp_path / "x") if argument == "x" else argument for argument in arguments]
+    result = run("link", notes, *options, *there)
+    assert result.exit_code in (1, 2)
+    assert message in result.output
+    assert not (tmp_path / "x").exists()
+
+
+def start(arguments: list[str]) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-c", "from medlink.cli.main import main; main()", *arguments]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def wait_for_lines(journal: Path, n_lines: int) -> None:
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        if journal.exists() and journal.read_bytes().count(b"\n") >= n_lines:
+            return
+        time.sleep(0.01)
+    raise AssertionError("the run wrote nothing")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["killed", "ctrl-c"])
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_link_resumes_to_the_same_bytes(options: list[str], tmp_path: Path, how: signal.Signals, workers: str) -> None:
+    notes = tmp_path / "many.jsonl"
+    texts = [f"Note {i}: renal cysts, seizure {i} and kidney cyst. " * 40 for i in range(600)]
+    notes.write_text("".join(json.dumps({"id": i, "text": t}) + "\n" for i, t in enumerate(texts)), encoding="utf-8")
+    whole, cut = tmp_path / "whole.jsonl", tmp_path / "cut.jsonl"
+    assert run("link", notes, "--out", whole, *options).exit_code == 0
+    arguments = ["link", str(notes), "--out", str(cut), "--workers", workers, *options]
+    process = start(arguments)
+    wait_for_lines(tmp_path / ".cut.jsonl.unfinished" / "links.jsonl", 40)
+    process.send_signal(how)
+    status = process.wait(60)
+    assert status == (130 if how == signal.SIGINT else -signal.SIGKILL)
+    assert not cut.exists()
+    result = run(*arguments, "--resume", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["n_resumed"] >= 40
+    assert cut.read_bytes() == whole.read_bytes()
+    assert not os.path.lexists(tmp_path / ".cut.jsonl.unfinished")
