@@ -16,8 +16,7 @@ $(READY): pyproject.toml constraints.txt
 	touch $@
 
 demo: setup
-	$(BIN)/medlink link pipelines/examples/notes --format html --out demo-output/links.html
-	$(BIN)/medlink link pipelines/examples/notes --out demo-output/links.jsonl --resume --show
+	$(BIN)/medlink link pipelines/examples/notes --show --format html --out demo-output/links.html
 
 lint: setup
 	$(BIN)/ruff format --check .

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-# A letter or digit with the combining marks that follow it, repeated: "naïve" is one token in either Unicode form.
-_TOKEN = re.compile(r"(?:[^\W_][\u0300-\u036f]*)+")
+#: A letter or digit with the combining marks that follow it, repeated: "naïve" is one token in either Unicode form.
+WORD = re.compile(r"(?:[^\W_][\u0300-\u036f]*)+")
 _POSSESSIVE = re.compile(r"['\u2019]s\b", re.IGNORECASE)
 _GREEK = {
     "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ζ": "zeta", "η": "eta", "θ": "theta",
@@ -18,6 +18,9 @@ _GREEK = {
 }  # fmt: skip
 # Function words that order-free matching ignores: "abnormality of the kidney" is "kidney abnormality".
 FUNCTION_WORDS = frozenset({"a", "an", "and", "by", "for", "from", "in", "of", "on", "or", "the", "to", "with"})
+
+# "-ches" alone is not among them: "headaches" has lost an "s" only.
+_SIBILANT_PLURALS = ("sses", "shes", "xes", "tches", "nches", "rches")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ def tokenise(text: str) -> Iterator[Token]:
     [(0, 5, 'crohn'), (8, 15, 'disease')]
     """
     possessives = {match.start() + 1 for match in _POSSESSIVE.finditer(text)}
-    for match in _TOKEN.finditer(text):
+    for match in WORD.finditer(text):
         if match.start() in possessives:
             continue
         norm = normalise_word(match.group())
@@ -84,12 +87,13 @@ def normalise(text: str) -> str:
 
 @lru_cache(maxsize=1 << 16)
 def singular(word: str) -> str:
-    """The word without its plural ending (the S-stemmer of Harman 1991, "How effective is suffixing?", table 1).
+    """The word without its plural ending.
 
-    It never touches words shorter than four letters, nor "-us", "-ss" and "-is", which are singular in medicine.
+    The S-stemmer of Harman 1991 ("How effective is suffixing?", table 1), except that "-es" goes whole behind a sibilant,
+    and that words shorter than four letters and "-us", "-ss" and "-is", which are singular in medicine, stay.
 
-    >>> [singular(word) for word in ("kidneys", "biopsies", "abscess", "thrombus", "dialysis")]
-    ['kidney', 'biopsy', 'abscess', 'thrombus', 'dialysis']
+    >>> [singular(word) for word in ("kidneys", "biopsies", "abscesses", "abscess", "thrombus", "dialysis", "headaches")]
+    ['kidney', 'biopsy', 'abscess', 'abscess', 'thrombus', 'dialysis', 'headache']
     """
     if len(word) < 4 or not word.endswith("s"):
         return word
@@ -97,6 +101,8 @@ def singular(word: str) -> str:
         return word[:-3] + "y"
     if word.endswith(("us", "ss", "is")):
         return word
+    if word.endswith(_SIBILANT_PLURALS):
+        return word[:-2]
     return word[:-1]
 
 

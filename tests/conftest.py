@@ -38,3 +38,11 @@ def recipe(tmp_path_factory: pytest.TempPathFactory, encoder_folder: Path) -> Re
 def linker(recipe: Recipe) -> Linker:
     """The linker of the tiny recipe."""
     return load_linker(recipe)
+
+
+@pytest.fixture(scope="session")
+def hpo_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with the index of the whole Human Phenotype Ontology; building it takes a minute or two."""
+    root = tmp_path_factory.mktemp("hpo")
+    load_linker(Recipe(root))
+    return root

@@ -6,7 +6,7 @@ import string
 from pathlib import Path
 
 import torch
-from transformers import BertConfig, BertModel, BertTokenizerFast
+from transformers import AutoTokenizer, BertConfig, BertModel
 
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
@@ -16,7 +16,6 @@ def write_tiny_encoder(folder: Path, *, seed: int) -> Path:
     letters = string.ascii_lowercase + string.digits
     vocabulary = [*_SPECIAL, *letters, *(f"##{letter}" for letter in letters)]
     (folder / "vocab.txt").write_text("\n".join(vocabulary), encoding="utf-8")
-    BertTokenizerFast(vocab=str(folder / "vocab.txt")).save_pretrained(folder)
     config = BertConfig(
         vocab_size=len(vocabulary),
         hidden_size=32,
@@ -29,4 +28,5 @@ def write_tiny_encoder(folder: Path, *, seed: int) -> Path:
         torch.manual_seed(seed)
         model = BertModel(config)
     model.save_pretrained(folder, safe_serialization=True)
+    AutoTokenizer.from_pretrained(folder).save_pretrained(folder)
     return folder

@@ -13,12 +13,13 @@ from medlink.detection.dictionary import DictionaryDetector
 from medlink.detection.settings import DetectionSettings
 from medlink.errors import SettingError
 from medlink.ontology.lexicon import Lexicon
+from medlink.text import WORD
 
 # The components are known to spaCy by the names in pyproject.toml; importing them here makes them known in a checkout.
 from medlink.detection import abbreviations, negation, sentences  # noqa: F401  isort: skip
 
 # A token is a word of medlink.text, or one other character.
-_TOKEN = re.compile(r"(?:[^\W_][\u0300-\u036f]*)+|[\s\S]")
+_TOKEN = re.compile(rf"{WORD.pattern}|[\s\S]")
 
 
 def tokenise_by_words(nlp: Language) -> None:

@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 
 from medlink import __version__
+from medlink.detection.attributes import SPANS_KEY
 from medlink.detection.pipeline import build_detector
 from medlink.encoder.cache import CachedEncoder
 from medlink.encoder.protocol import Encoder
@@ -32,7 +33,8 @@ INDEX_KIND = "name-index.v1"
 def load_annotator(recipe: Recipe, *, show_progress: bool = False) -> Annotator:
     """The annotator of a recipe; lexicon and index are built where the workspace lacks them."""
     linker = load_linker(recipe, show_progress=show_progress)
-    return Annotator(build_detector(linker.lexicon, settings=recipe.detection), linker)
+    detector = build_detector(linker.lexicon, settings=recipe.detection)
+    return Annotator(detector, linker, spans_key=SPANS_KEY if recipe.detection.nested else None)
 
 
 def load_linker(recipe: Recipe, *, show_progress: bool = False) -> Linker:
@@ -92,8 +94,8 @@ def load_index(lexicon: Lexicon, recipe: Recipe, *, show_progress: bool = False)
 
 def index_folder(lexicon: Lexicon, encoder: Encoder, workspace: Workspace) -> Path:
     """Where the index of these names and this encoder is kept."""
-    key = _key(lexicon.ontology_name, lexicon.content_hash, normaliser_hash(), encoder.fingerprint)
-    return workspace.indexes / key
+    names = hashlib.sha256("\n".join(lexicon.names).encode()).hexdigest()
+    return workspace.indexes / _key(lexicon.ontology_name, names, encoder.fingerprint)
 
 
 def obtain_index(folder: Path, lexicon: Lexicon, encoder: Encoder, *, show_progress: bool = False) -> NameIndex:
@@ -111,7 +113,6 @@ def obtain_index(folder: Path, lexicon: Lexicon, encoder: Encoder, *, show_progr
             "medlink": __version__,
             "ontology": lexicon.ontology_name,
             "ontology_version": lexicon.version,
-            "content_hash": lexicon.content_hash,
             "encoder": encoder.fingerprint,
             "n_names": len(lexicon.names),
         }

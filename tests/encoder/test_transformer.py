@@ -25,7 +25,7 @@ def plain_vector(folder: Path, text: str, pooling: str) -> torch.Tensor:
     with torch.inference_mode():
         states = model(**tokenizer(text, return_tensors="pt")).last_hidden_state[0]
     pooled = states.mean(dim=0) if pooling == "mean" else states[0]
-    return pooled / pooled.norm()
+    return torch.nn.functional.normalize(pooled, dim=0)
 
 
 @pytest.mark.parametrize("pooling", ["mean", "first"])

@@ -1,0 +1,1 @@
+"""Recipes, examples and benchmarks."""
