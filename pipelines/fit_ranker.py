@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
+from numpy.typing import NDArray
+from scipy.optimize import minimize
 
 from medlink.evaluation.biosyn import Query, ids_of, read_names, read_queries
 from medlink.linking.assemble import link_to
@@ -29,7 +29,7 @@ from medlink.text import normalise
 _BLOCK = 256
 
 
-def training_rows(queries: list[Query], linker: Linker) -> tuple[np.ndarray, np.ndarray]:
+def training_rows(queries: list[Query], linker: Linker) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Features and labels of every concept that the queries' mentions find, each distinct mention once.
 
     :returns: *Shape:* (n_rows, n_features) and (n_rows,), labels 0 or 1.
@@ -39,7 +39,7 @@ def training_rows(queries: list[Query], linker: Linker) -> tuple[np.ndarray, np.
         for mention in query.mentions:
             gold.setdefault(normalise(mention), set()).update(query.gold)
     mentions = sorted(gold)
-    values: list[np.ndarray] = []
+    values: list[NDArray[np.float64]] = []
     labels: list[bool] = []
     for start in range(0, len(mentions), _BLOCK):
         found = find_names(
@@ -61,6 +61,30 @@ def training_rows(queries: list[Query], linker: Linker) -> tuple[np.ndarray, np.
     return np.array(values), np.array(labels)
 
 
+def fit(values: NDArray[np.float64], labels: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Bias and weights of the most probable logistic model in which no feature but a loose scope speaks against a name.
+
+    A weak Gaussian prior (variance 10) keeps the weights of separable features finite.
+
+    :returns: *Shape:* (1 + n_features,).
+    """
+    columns = np.column_stack([np.ones(len(values)), values])
+    signs = np.where(labels, 1.0, -1.0)
+
+    def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        margins = signs * (columns @ weights)
+        wrong = 1.0 / (1.0 + np.exp(margins))
+        penalty = weights[1:] @ weights[1:] / 20.0
+        gradient = -(signs * wrong) @ columns
+        gradient[1:] += weights[1:] / 10.0
+        return float(np.logaddexp(0.0, -margins).sum() + penalty), gradient
+
+    free, positive = (None, None), (0.0, None)
+    bounds = [free, *(free if feature == "loose_scope" else positive for feature in FEATURES)]
+    start = np.zeros(columns.shape[1])
+    return np.asarray(minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x)
+
+
 def main() -> None:
     """Fits and prints."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -70,14 +94,11 @@ def main() -> None:
     queries = [query for path in arguments.queries for query in read_queries(path)]
     linker = link_to(Recipe(default_workspace_root()), Lexicon(read_names([arguments.names], name="names")))
     values, labels = training_rows(queries, linker)
-    used = [column for column in range(len(FEATURES)) if np.ptp(values[:, column]) > 0]
-    model = LogisticRegression(C=10.0, max_iter=1000).fit(values[:, used], labels)
-    weights = dict(zip((FEATURES[column] for column in used), model.coef_[0], strict=True))
-    kept = dict(zip(FEATURES, astuple(linker.ranker)[1:], strict=True))
-    sys.stdout.write(f"{len(labels)} rows, {labels.sum()} right\nbias={model.intercept_[0]:.3f}\n")
-    for feature in FEATURES:
-        note = "" if feature in weights else "  (not in these data, as it was)"
-        sys.stdout.write(f"{feature}={weights.get(feature, kept[feature]):.3f}{note}\n")
+    bias, *weights = fit(values, labels)
+    sys.stdout.write(f"{len(labels)} rows, {labels.sum()} right\nbias={bias:.2f}\n")
+    for column, (feature, weight) in enumerate(zip(FEATURES, weights, strict=True)):
+        note = "" if np.ptp(values[:, column]) else "  (never seen in these data)"
+        sys.stdout.write(f"{feature}={weight:.2f}{note}\n")
 
 
 if __name__ == "__main__":

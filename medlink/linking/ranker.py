@@ -7,6 +7,7 @@ from dataclasses import astuple, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from medlink.detection.words import stem
 from medlink.linking.candidates import NameMatches
 from medlink.ontology.lexicon import Lexicon
 from medlink.records import Candidate, Scope
@@ -27,7 +28,7 @@ class Ranker:
     :param exact: of "the query is this name, letter for letter after normalisation" (0 or 1).
     :param lexical: of the n-gram cosine, in [0, 1].
     :param dense: of the encoder's cosine, in [-1, 1].
-    :param same_words: of "the same content words in any order and number" (0 or 1).
+    :param same_words: of "the same content words in any order and inflection" (0 or 1).
     :param loose_scope: of "the ontology calls this name broad, narrow or related" (0 or 1).
     """
 
@@ -52,7 +53,7 @@ class Ranker:
 
 # Fitted by pipelines/fit_ranker.py on the train mentions of NCBI Disease and BC5CDR-disease and the names of MEDIC 2012
 # (30,042 rows), which has no scopes: that weight is a guess.
-DEFAULT_RANKER = Ranker(bias=-9.53, exact=1.46, lexical=-0.03, dense=9.50, same_words=1.76, loose_scope=-0.5)
+DEFAULT_RANKER = Ranker(bias=-9.62, exact=0.93, lexical=0.0, dense=9.58, same_words=2.23, loose_scope=-0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +75,14 @@ def describe_matches(matches: NameMatches, lexicon: Lexicon) -> Features:
 
     Where the encoder was not asked, the n-gram cosine stands in for its cosine.
     """
-    words = sorted(content_words(matches.query))
+    words = _stems(matches.query)
     dense = np.where(np.isnan(matches.dense), matches.lexical, matches.dense)
     rows: list[int] = []
     concept_ids: list[str] = []
     values: list[tuple[float, ...]] = []
     for row, name_row in enumerate(matches.rows.tolist()):
         name = lexicon.names[name_row]
-        same_words = sorted(content_words(name)) == words
+        same_words = _stems(name) == words
         for posting in lexicon.postings(name_row):
             rows.append(row)
             concept_ids.append(posting.concept_id)
@@ -89,6 +90,11 @@ def describe_matches(matches: NameMatches, lexicon: Lexicon) -> Features:
             values.append((name == matches.query, matches.lexical[row], dense[row], same_words, scope))
     shaped = np.array(values, np.float64).reshape(len(values), len(FEATURES))
     return Features(np.array(rows, np.int64), tuple(concept_ids), shaped)
+
+
+def _stems(text: str) -> list[str]:
+    """What the dictionary compares: content words without inflection, in any order."""
+    return sorted(map(stem, content_words(text)))
 
 
 def rank_concepts(matches: NameMatches, lexicon: Lexicon, ranker: Ranker) -> tuple[Candidate, ...]:
