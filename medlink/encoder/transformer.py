@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -82,10 +83,10 @@ class TransformerEncoder:
                     digest.update(path.name.encode() + hashlib.file_digest(stream, "sha256").digest())
         return digest.hexdigest()
 
-    @property
+    @cached_property
     def width(self) -> int:
         """Numbers in a vector."""
-        return int(self._model.config.hidden_size)
+        return int(json.loads((self.folder / "config.json").read_text(encoding="utf-8"))["hidden_size"])
 
     def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> NDArray[np.float32]:
         """The unit vectors of some texts; see :class:`medlink.encoder.protocol.Encoder`.

@@ -9,7 +9,6 @@ from pathlib import Path
 from medlink import __version__
 from medlink.detection.attributes import SPANS_KEY
 from medlink.detection.pipeline import build_detector
-from medlink.encoder.cache import CachedEncoder
 from medlink.encoder.protocol import Encoder
 from medlink.encoder.transformer import EncoderSettings, fastest_dtype, load_encoder
 from medlink.errors import ArtifactError
@@ -53,8 +52,7 @@ def make_linker(recipe: Recipe, lexicon: Lexicon, index: NameIndex) -> Linker:
     :param index: of the lexicon's names under the recipe's encoder.
     """
     # One thread: the last bits of a vector may depend on how many share the work, and links must not.
-    encoder = CachedEncoder(_encoder(recipe, n_threads=1))
-    return Linker(lexicon, index, encoder, DEFAULT_RANKER, recipe.linking)
+    return Linker(lexicon, index, _encoder(recipe, n_threads=1), DEFAULT_RANKER, recipe.linking)
 
 
 def load_lexicon(recipe: Recipe, *, show_progress: bool = False) -> Lexicon:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from medlink.encoder.protocol import Encoder
 from medlink.index.name_index import NameIndex
+from medlink.linking.cache import RecentCache
 from medlink.linking.candidates import find_names
 from medlink.linking.ranker import Ranker, rank_concepts
 from medlink.linking.settings import LinkerSettings
 from medlink.ontology.lexicon import Lexicon
 from medlink.records import Candidate, Link, Mention
 from medlink.text import normalise
+
+# Rankings that a linker remembers: notes repeat the same findings, and a ranking takes about two kilobytes.
+REMEMBERED = 1 << 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,9 @@ class Linker:
     encoder: Encoder
     ranker: Ranker
     settings: LinkerSettings
+    _recent: RecentCache[tuple[str, int], tuple[Candidate, ...]] = field(
+        default_factory=lambda: RecentCache(REMEMBERED), init=False, repr=False, compare=False
+    )
 
     @property
     def release(self) -> str:
@@ -36,22 +43,26 @@ class Linker:
     def rank(self, queries: Sequence[str], *, k: int | None = None) -> list[tuple[Candidate, ...]]:
         """The ``k`` best concepts of each query, best first; none for a query without a letter or digit.
 
-        Each distinct query is encoded and searched once.
+        Each distinct query is encoded and searched once while it is remembered.
 
         :param k: concepts a query, by default ``settings.top_k``.
         """
+        limit = k or self.settings.top_k
         normal = [normalise(query) for query in queries]
-        distinct = sorted({query for query in normal if query})
+        known = {query: self._recent[query, limit] for query in dict.fromkeys(normal) if (query, limit) in self._recent}
+        fresh = self._rank_new(sorted({query for query in normal if query} - known.keys()), limit)
+        self._recent.update({(query, limit): candidates for query, candidates in fresh.items()})
+        return [fresh.get(query) or known.get(query, ()) for query in normal]
+
+    def _rank_new(self, queries: Sequence[str], limit: int) -> dict[str, tuple[Candidate, ...]]:
         found = find_names(
-            distinct,
+            queries,
             self.lexicon,
             index=self.index,
             encoder=self.encoder,
-            n_neighbours=max(self.settings.n_neighbours, k or 0),
+            n_neighbours=max(self.settings.n_neighbours, limit),
         )
-        limit = k or self.settings.top_k
-        ranked = {matches.query: rank_concepts(matches, self.lexicon, self.ranker)[:limit] for matches in found}
-        return [ranked.get(query, ()) for query in normal]
+        return {matches.query: rank_concepts(matches, self.lexicon, self.ranker)[:limit] for matches in found}
 
     def link(self, mentions: Sequence[Mention]) -> list[Link]:
         """One link for each mention, in their order; NIL where no candidate reaches the threshold."""

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoModel, AutoTokenizer
 
-from medlink.encoder.cache import CachedEncoder
 from medlink.encoder.transformer import EncoderSettings, TransformerEncoder, load_encoder
 from medlink.errors import EncoderError, SettingError
 from tests.tiny_encoder import write_tiny_encoder
@@ -91,41 +90,3 @@ def test_load_encoder_says_what_it_knows(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_settings_refuse_an_unknown_pooling() -> None:
     with pytest.raises(SettingError, match="mean or first"):
         EncoderSettings(pooling="max")
-
-
-class CountingEncoder:
-    """An encoder that remembers what it was asked."""
-
-    fingerprint = "counting"
-    width = 2
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-
-    def encode(self, texts: list[str], *, show_progress: bool = False) -> np.ndarray:  # type: ignore[type-arg]
-        self.asked.extend(texts)
-        return np.array([[len(text), 1] for text in texts], np.float32).reshape(len(texts), 2)
-
-
-def test_cached_encoder_encodes_each_text_once() -> None:
-    counting = CountingEncoder()
-    cached = CachedEncoder(counting)  # type: ignore[arg-type]
-    first = cached.encode(["a", "bb", "a"])
-    second = cached.encode(["bb", "ccc"])
-    assert counting.asked == ["a", "bb", "ccc"]
-    assert first[:, 0].tolist() == [1, 2, 1]
-    assert second[:, 0].tolist() == [2, 3]
-
-
-def test_cached_encoder_forgets_the_least_recently_used() -> None:
-    counting = CountingEncoder()
-    cached = CachedEncoder(counting, capacity=2)  # type: ignore[arg-type]
-    for texts in (["a"], ["b"], ["a"], ["c"], ["a"], ["b"]):
-        cached.encode(texts)
-    assert counting.asked == ["a", "b", "c", "b"]
-
-
-def test_cached_encoder_takes_more_texts_than_it_can_keep() -> None:
-    counting = CountingEncoder()
-    vectors = CachedEncoder(counting, capacity=1).encode(["a", "bb", "ccc"])  # type: ignore[arg-type]
-    assert vectors[:, 0].tolist() == [1, 2, 3]

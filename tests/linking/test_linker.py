@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
+from medlink.encoder.protocol import Encoder
 from medlink.errors import SettingError
+from medlink.linking.cache import RecentCache
 from medlink.linking.candidates import find_names
 from medlink.linking.explain import explain_query
 from medlink.linking.linker import Linker
@@ -144,3 +148,36 @@ def test_explain_says_when_there_is_nothing_to_look_up(linker: Linker) -> None:
 def test_settings_refuse_what_is_out_of_range(top_k: int, threshold: float) -> None:
     with pytest.raises(SettingError):
         LinkerSettings(top_k=top_k, threshold=threshold)
+
+
+class CountingEncoder:
+    """The linker's own encoder, with a list of what it was asked."""
+
+    def __init__(self, inner: Encoder) -> None:
+        self._inner = inner
+        self.asked: list[str] = []
+        self.fingerprint, self.width = inner.fingerprint, inner.width
+
+    def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> NDArray[np.float32]:
+        self.asked.extend(texts)
+        return self._inner.encode(texts, show_progress=show_progress)
+
+
+def test_rank_encodes_each_distinct_query_once(linker: Linker) -> None:
+    counting = CountingEncoder(linker.encoder)
+    fresh = replace(linker, encoder=counting)
+    first = fresh.rank(["renal cystss", "Renal  cystss", "renal cyst"])
+    second = fresh.rank(["renal cystss", "seizuress"])
+    assert counting.asked == ["renal cystss", "seizuress"]
+    assert first[0] == first[1] == second[0]
+
+
+def test_recent_cache_forgets_the_least_recently_used() -> None:
+    cache: RecentCache[str, int] = RecentCache(2)
+    cache.update({"a": 1, "b": 2})
+    assert cache["a"] == 1
+    cache.update({"c": 3})
+    assert ("a" in cache, "b" in cache, "c" in cache, len(cache)) == (True, False, True, 2)
+    cache.update({str(i): i for i in range(9)})
+    assert len(cache) == 2
+    assert cache["8"] == 8
