@@ -36,8 +36,7 @@ def training_rows(queries: list[Query], linker: Linker) -> tuple[NDArray[np.floa
     """
     gold: dict[str, set[str]] = {}
     for query in queries:
-        for mention in query.mentions:
-            gold.setdefault(normalise(mention), set()).update(query.gold)
+        gold.setdefault(normalise(query.mention), set()).update(query.gold)
     mentions = sorted(gold)
     values: list[NDArray[np.float64]] = []
     labels: list[bool] = []

@@ -30,7 +30,7 @@ def read_gsc_queries(folder: Path, lexicon: Lexicon) -> tuple[Query, ...]:
                 n_malformed += bool(line.strip())
                 continue
             gold = lexicon.resolve(match["id"]) or match["id"]
-            queries.append(Query(path.name, (match["surface"],), frozenset({gold})))
+            queries.append(Query(path.name, match["surface"], frozenset({gold})))
     if n_malformed:
         logger.warning("%s: left out %d malformed lines", folder, n_malformed)
     if not queries:

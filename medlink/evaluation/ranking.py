@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from tqdm import tqdm
 
@@ -53,21 +53,15 @@ def gold_ranks(
 ) -> list[int]:
     """The rank of the first right answer to each query, from 1 on; 0 where there is none.
 
-    An answer is a name; it is right if any concept that bears it is (BioSyn's rule). A query with several mentions
-    has the worst of their ranks.
+    An answer is a name; it is right if any concept that bears it is (BioSyn's rule).
     """
-    mentions = sorted({normalise(mention) for query in queries for mention in query.mentions})
+    mentions = sorted({normalise(query.mention) for query in queries})
     answers: dict[str, list[frozenset[str]]] = {}
     for start in tqdm(range(0, len(mentions), _BLOCK), desc="ranking", disable=not show_progress):
         block = mentions[start : start + _BLOCK]
         for mention, names in zip(block, ranking(block), strict=True):
             answers[mention] = [_bearers(name, lexicon) for name in names]
-    return [_rank_of(query, answers) for query in queries]
-
-
-def _rank_of(query: Query, answers: Mapping[str, list[frozenset[str]]]) -> int:
-    ranks = [_first_right(answers[normalise(mention)], query.gold) for mention in query.mentions]
-    return 0 if 0 in ranks else max(ranks)
+    return [_first_right(answers[normalise(query.mention)], query.gold) for query in queries]
 
 
 def _first_right(answers: list[frozenset[str]], gold: frozenset[str]) -> int:

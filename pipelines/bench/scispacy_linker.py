@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,23 +68,50 @@ def scispacy_folder() -> Path:
 
 def scispacy_kb() -> object:
     """The lexicon as scispaCy's knowledge base."""
-    from scispacy.linking_utils import Entity, KnowledgeBase
+    from scispacy.linking_utils import KnowledgeBase
 
+    return KnowledgeBase(str(scispacy_folder() / "kb.jsonl"))
+
+
+def write_kb(path: Path) -> None:
+    """Writes the lexicon in the form that scispaCy reads."""
     lexicon = load_lexicon(Recipe(default_workspace_root(), branches=WHOLE))
-    return KnowledgeBase(
-        [
-            Entity(concept.id, concept.name, [name.text for name in concept.synonyms], [], concept.definition or None)
-            for concept in lexicon.concepts.values()
-        ]
-    )
+    with path.open("w", encoding="utf-8") as stream:
+        for concept in lexicon.concepts.values():
+            entity = {
+                "concept_id": concept.id,
+                "canonical_name": concept.name,
+                "aliases": [name.text for name in concept.synonyms],
+                "types": [],
+                "definition": concept.definition or None,
+            }
+            stream.write(json.dumps(entity) + "\n")
+
+
+BUILD = """
+import sys
+from scispacy.candidate_generation import create_tfidf_ann_index
+from scispacy.linking_utils import KnowledgeBase
+create_tfidf_ann_index(sys.argv[1], KnowledgeBase(sys.argv[1] + "/kb.jsonl"))
+"""
 
 
 def prepare_scispacy() -> None:
-    """Builds scispaCy's index where it is missing, so that loading is measured and not building."""
-    from scispacy.candidate_generation import create_tfidf_ann_index
+    """Builds scispaCy's index where it is missing, so that loading is measured and not building.
 
-    scispacy_folder().mkdir(parents=True, exist_ok=True)
-    create_tfidf_ann_index(str(scispacy_folder()), scispacy_kb())
+    Only its building needs scipy below 1.11, so that happens in an environment of its own; the index that results is
+    then used in this one.
+    """
+    folder = scispacy_folder()
+    if (folder / "nmslib_index.bin").is_file():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    write_kb(folder / "kb.jsonl")
+    python = folder / "env" / "bin" / "python"
+    pins = [f"{name}=={version(name)}" for name in ("scispacy", "spacy", "scikit-learn", "numpy")]
+    subprocess.run([sys.executable, "-m", "venv", str(folder / "env")], check=True)
+    subprocess.run([str(python), "-m", "pip", "install", "--quiet", *pins, "scipy==1.10.1"], check=True)
+    subprocess.run([str(python), "-c", BUILD, str(folder)], check=True)
 
 
 SYSTEMS = {"medlink": load_medlink, "scispacy": load_scispacy}
@@ -101,7 +129,7 @@ def measure(system: str) -> None:
     def docs_of(start: int, stop: int) -> list[Doc]:
         docs = []
         for query in queries[start:stop]:
-            doc = blank(query.mentions[0])
+            doc = blank(query.mention)
             doc.ents = [Span(doc, 0, len(doc), "PHENOTYPE")]
             docs.append(doc)
         return docs
