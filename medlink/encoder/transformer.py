@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -39,14 +41,14 @@ class EncoderSettings:
     :param max_length: word pieces that are read of a text; the rest is cut off.
     :param device: a torch device: ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
     :param dtype: of the weights and sums, ``float32`` or ``bfloat16``; cosines differ by about 1e-4.
-    :param n_threads: CPU threads that share a forward pass, torch's own choice by default.
+    :param n_threads: CPU threads, each with passes of its own; all cores by default. It changes no bit.
     """
 
     pooling: str = "mean"
     max_length: int = 64
     device: str = "cpu"
     dtype: str = "float32"
-    n_threads: int | None = None
+    n_threads: int = os.cpu_count() or 1
 
     def __post_init__(self) -> None:
         if self.pooling not in POOLINGS:
@@ -65,6 +67,7 @@ class TransformerEncoder:
     def __init__(self, folder: Path, settings: EncoderSettings | None = None) -> None:
         self.folder = folder
         self.settings = settings or EncoderSettings()
+        self._pools: dict[int, ThreadPoolExecutor] = {}
         if not (folder / "config.json").is_file() or not list(folder.glob("*.safetensors")):
             raise EncoderError(
                 "this folder holds no encoder",
@@ -94,20 +97,39 @@ class TransformerEncoder:
         *Shape:* (n_texts, width).
         """
         vectors = np.zeros((len(texts), self.width), np.float32)
-        if not texts:
-            return vectors
-        pieces = self._tokenise(texts)
-        size = CPU_BLOCK if self._device_type == "cpu" else ACCELERATOR_BLOCK
+        pieces = self._tokenise(texts) if texts else []
+        blocks = list(_equal_length_blocks([len(piece) for piece in pieces], self._block_size))
         with tqdm(total=len(texts), desc="encoding", unit="name", disable=not show_progress) as progress:
-            for rows in _equal_length_blocks([len(piece) for piece in pieces], size):
-                filled = rows + [rows[0]] * (size - len(rows))
-                vectors[rows] = self._forward([pieces[row] for row in filled])[: len(rows)]
+            for rows, encoded in zip(blocks, self._map(pieces, blocks), strict=True):
+                vectors[rows] = encoded
                 progress.update(len(rows))
         return vectors
 
+    def _map(self, pieces: list[list[int]], blocks: list[list[int]]) -> Iterator[NDArray[np.float32]]:
+        """The vectors of each block; on a CPU, blocks are spread over threads of one core each.
+
+        Threads that share one pass would have to wait for each other at every layer, which is slow on a busy machine.
+        """
+        size = self._block_size
+        filled = ([pieces[row] for row in rows + [rows[0]] * (size - len(rows))] for rows in blocks)
+        passes = self._threads().map(self._forward, filled) if blocks and self._on_cpu else map(self._forward, filled)
+        return (vectors[: len(rows)] for rows, vectors in zip(blocks, passes, strict=True))
+
+    def _threads(self) -> ThreadPoolExecutor:
+        """The threads of the process; a forked one has none of its parent's and makes its own."""
+        process = os.getpid()
+        if process not in self._pools:
+            _ = self._model  # read once, before the threads ask for it
+            self._pools = {process: ThreadPoolExecutor(self.settings.n_threads, initializer=_use_one_core)}
+        return self._pools[process]
+
     @property
-    def _device_type(self) -> str:
-        return self.settings.device.partition(":")[0]
+    def _block_size(self) -> int:
+        return CPU_BLOCK if self._on_cpu else ACCELERATOR_BLOCK
+
+    @property
+    def _on_cpu(self) -> bool:
+        return self.settings.device == "cpu"
 
     @cached_property
     def _tokenizer(self) -> PreTrainedTokenizerBase:
@@ -137,8 +159,6 @@ class TransformerEncoder:
         """
         import torch
 
-        if self.settings.n_threads is not None:
-            torch.set_num_threads(self.settings.n_threads)
         ids = torch.tensor(pieces, device=self.settings.device)  # (n_texts, seq_len)
         with torch.inference_mode():
             states = self._model(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state
@@ -148,6 +168,12 @@ class TransformerEncoder:
 
     def _pool(self, states: torch.Tensor) -> torch.Tensor:
         return states.mean(dim=1) if self.settings.pooling == "mean" else states[:, 0]
+
+
+def _use_one_core() -> None:
+    import torch
+
+    torch.set_num_threads(1)
 
 
 def _equal_length_blocks(lengths: Sequence[int], size: int) -> Iterator[list[int]]:

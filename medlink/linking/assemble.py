@@ -51,8 +51,7 @@ def make_linker(recipe: Recipe, lexicon: Lexicon, index: NameIndex) -> Linker:
 
     :param index: of the lexicon's names under the recipe's encoder.
     """
-    # One thread: the last bits of a vector may depend on how many share the work, and links must not.
-    return Linker(lexicon, index, _encoder(recipe, n_threads=1), DEFAULT_RANKER, recipe.linking)
+    return Linker(lexicon, index, _encoder(recipe), DEFAULT_RANKER, recipe.linking)
 
 
 def load_lexicon(recipe: Recipe, *, show_progress: bool = False) -> Lexicon:
@@ -124,8 +123,8 @@ def obtain_index(folder: Path, lexicon: Lexicon, encoder: Encoder, *, show_progr
     raise ArtifactError("the index is deleted again and again while it is read", where=str(folder))
 
 
-def _encoder(recipe: Recipe, *, dtype: str = "float32", n_threads: int | None = None) -> Encoder:
-    settings = EncoderSettings(pooling=recipe.pooling, device=recipe.device, dtype=dtype, n_threads=n_threads)
+def _encoder(recipe: Recipe, *, dtype: str = "float32") -> Encoder:
+    settings = EncoderSettings(pooling=recipe.pooling, device=recipe.device, dtype=dtype, n_threads=recipe.n_threads)
     return load_encoder(recipe.encoder, settings)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +21,7 @@ class Recipe:
     :param encoder: ``default``'s name, a folder, or a name on the hub.
     :param pooling: how the encoder's token vectors become one: ``mean`` or ``first``.
     :param device: where the encoder runs: ``cpu``, ``cuda``, ``mps``.
+    :param n_threads: cores that the encoder may use; changes no link.
     """
 
     workspace: Path
@@ -28,5 +30,6 @@ class Recipe:
     encoder: str = DEFAULT_ENCODER
     pooling: str = "mean"
     device: str = "cpu"
+    n_threads: int = os.cpu_count() or 1
     detection: DetectionSettings = field(default_factory=DetectionSettings)
     linking: LinkerSettings = field(default_factory=LinkerSettings)

@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import replace
 from itertools import islice
 from multiprocessing import get_context, parent_process
 
@@ -35,7 +36,7 @@ def annotate(
         yield from load_annotator(recipe, show_progress=show_progress).annotate(documents)
         return
     load_linker(recipe, show_progress=show_progress)  # builds what is missing, once, before anybody asks for it
-    yield from _annotate_in_processes(documents, recipe, n_workers)
+    yield from _annotate_in_processes(documents, replace(recipe, n_threads=1), n_workers)
 
 
 def _annotate_in_processes(documents: Iterable[Document], recipe: Recipe, n_workers: int) -> Iterator[LinkedDocument]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -17,6 +18,8 @@ from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from medlink.errors import ArtifactError
+
+logger = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
 _CHUNK = 1 << 20
@@ -119,16 +122,22 @@ def obtain_artifact(folder: Path, fill: Fill, *, kind: str) -> tuple[Manifest, b
     A damaged or half-written one is built again. Of two processes that ask at once, one builds and the other
     waits and finds.
     """
-    try:
-        return read_manifest(folder, kind=kind), False
-    except ArtifactError:
-        pass  # absent or damaged: decided again below, under the lock
+    if (manifest := _find_manifest(folder, kind)) is not None:
+        return manifest, False
     with artifact_lock(folder):
-        try:
-            return read_manifest(folder, kind=kind), False
-        except ArtifactError:
-            _remove_leftovers(folder)
-            return write_artifact(folder, fill, kind=kind), True
+        if (manifest := _find_manifest(folder, kind)) is not None:
+            return manifest, False
+        _remove_leftovers(folder)
+        return write_artifact(folder, fill, kind=kind), True
+
+
+def _find_manifest(folder: Path, kind: str) -> Manifest | None:
+    """The manifest of a sound artifact, ``None`` where it is missing or damaged."""
+    try:
+        return read_manifest(folder, kind=kind)
+    except ArtifactError as error:
+        logger.info("to be built: %s", error)
+        return None
 
 
 def _fill_and_rename(temporary: Path, folder: Path, fill: Fill, kind: str) -> Manifest:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from medlink.evaluation.gsc import read_gsc_queries
 from medlink.evaluation.metrics import score_ranks
-from medlink.linking.assemble import load_lexicon
+from medlink.linking.assemble import load_lexicon, load_linker
 from medlink.linking.recipe import Recipe
 from medlink.store.workspace import default_workspace_root
 from pipelines.bench.results import append_result, bench_data
@@ -172,7 +172,7 @@ def main() -> None:
     system = parser.parse_args().system
     if system == "prepare":
         prepare_scispacy()
-        load_medlink()([])
+        load_linker(Recipe(default_workspace_root(), branches=WHOLE))
         return
     if system:
         measure(system)

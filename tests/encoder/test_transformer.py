@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -50,13 +51,14 @@ def test_encode_of_no_text_is_empty(encoder_folder: Path) -> None:
 def test_encode_gives_each_text_the_same_bits_in_any_company(
     encoder_folder: Path, texts: list[str], random: object
 ) -> None:
-    encoder = TransformerEncoder(encoder_folder, EncoderSettings(n_threads=1))
+    encoder = TransformerEncoder(encoder_folder, EncoderSettings(n_threads=2))
     together = encoder.encode(texts)
     shuffled = list(range(len(texts)))
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     again = encoder.encode([texts[i] for i in shuffled])
     assert again.tobytes() == together[shuffled].tobytes()
-    assert encoder.encode(texts[:1]).tobytes() == together[:1].tobytes()
+    alone = TransformerEncoder(encoder_folder, EncoderSettings(n_threads=1))
+    assert alone.encode(texts[:1]).tobytes() == together[:1].tobytes()
 
 
 def test_encode_cuts_off_what_is_too_long(encoder_folder: Path) -> None:
@@ -90,3 +92,19 @@ def test_load_encoder_says_what_it_knows(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_settings_refuse_an_unknown_pooling() -> None:
     with pytest.raises(SettingError, match="mean or first"):
         EncoderSettings(pooling="max")
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork.*:DeprecationWarning")
+def test_encode_works_in_a_forked_process_that_inherits_the_encoder(encoder_folder: Path) -> None:
+    encoder = TransformerEncoder(encoder_folder, EncoderSettings(n_threads=2))
+    before = encoder.encode(TEXTS).tobytes()
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(writer, encoder.encode(TEXTS).tobytes())
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as stream:
+        assert stream.read() == before
+    assert os.waitpid(child, 0)[1] == 0
+    assert encoder.encode(TEXTS).tobytes() == before
