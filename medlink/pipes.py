@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import srsly
 from spacy.language import Language
 from spacy.scorer import Scorer
 from spacy.tokens import Doc, Span, SpanGroup
@@ -18,6 +17,7 @@ from spacy.util import minibatch
 
 from medlink.detection.components import detection_components
 from medlink.detection.mentions import mentions_of
+from medlink.detection.packing import pack_folder, unpack_folder
 from medlink.encoder.default import DEFAULT_ENCODER
 from medlink.formats.links_json import link_row, parse_line
 from medlink.linking.assemble import load_linker
@@ -161,23 +161,13 @@ class MedlinkPipe:
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         """The files of :meth:`to_disk`, packed."""
         with tempfile.TemporaryDirectory() as folder:
-            data = Path(folder, _DATA)
-            self.to_disk(data)
-            files = {
-                path.relative_to(data).as_posix(): path.read_bytes()
-                for path in sorted(data.rglob("*"))
-                if path.is_file()
-            }
-        packed: bytes = srsly.msgpack_dumps(files)
-        return packed
+            self.to_disk(Path(folder, _DATA))
+            return pack_folder(Path(folder, _DATA))
 
     def from_bytes(self, data: bytes, *, exclude: Iterable[str] = ()) -> MedlinkPipe:
         """Reads what :meth:`to_bytes` gave."""
         with tempfile.TemporaryDirectory() as folder:
-            for relative, content in srsly.msgpack_loads(data).items():
-                path = Path(folder, _DATA, relative)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content)
+            unpack_folder(data, Path(folder, _DATA))
             return self.from_disk(Path(folder, _DATA))
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 
-import srsly
 from spacy.language import Language
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.util import filter_spans
@@ -16,6 +15,7 @@ from spacy.util import filter_spans
 from medlink.detection.attributes import LABEL, SPANS_KEY, register_attributes
 from medlink.detection.key_table import KeyTable
 from medlink.detection.name_forms import NameForm, Window
+from medlink.detection.packing import pack_folder, unpack_folder
 from medlink.detection.words import Gap, Words, content_words_of
 from medlink.errors import SettingError
 from medlink.ontology.lexicon import Lexicon
@@ -186,19 +186,15 @@ class DictionaryDetector:
         """The files of :meth:`to_disk`, packed."""
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name, "lexicon")
+            folder.mkdir()
             self.to_disk(folder)
-            files = {path.name: path.read_bytes() for path in sorted(folder.glob("*"))}
-        packed: bytes = srsly.msgpack_dumps(files)
-        return packed
+            return pack_folder(folder)
 
     def from_bytes(self, data: bytes, *, exclude: Iterable[str] = ()) -> DictionaryDetector:
         """Read the lexicon from what :meth:`to_bytes` gave."""
-        files: dict[str, bytes] = srsly.msgpack_loads(data)
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name, "lexicon")
-            for file_name, content in files.items():
-                folder.mkdir(exist_ok=True)
-                (folder / Path(file_name).name).write_bytes(content)
+            unpack_folder(data, folder)
             return self.from_disk(folder)
 
 
