@@ -140,8 +140,17 @@ def test_link_refuses_what_makes_no_sense(
     assert not (tmp_path / "x").exists()
 
 
+# A shell that starts a job in the background makes it ignore Ctrl-C, and so all its children.
+RUN = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from medlink.cli.main import main
+main()
+"""
+
+
 def start(arguments: list[str]) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-c", "from medlink.cli.main import main; main()", *arguments]
+    command = [sys.executable, "-c", RUN, *arguments]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
