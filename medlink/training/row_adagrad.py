@@ -48,5 +48,5 @@ class RowAdagrad(Optimizer):
         gradient = table.grad.coalesce()  # type: ignore[union-attr]
         rows, values = gradient.indices()[0], gradient.values()
         squares = self.squares(table)
-        squares[rows] += values.square().mean(dim=1)
+        squares[rows] += torch.linalg.vector_norm(values, dim=1).square() / values.shape[1]
         table.index_add_(0, rows, values * (-rate / (squares[rows].sqrt() + _TINY))[:, None])

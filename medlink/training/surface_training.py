@@ -141,13 +141,13 @@ class SurfaceTrainer:
         return StepResult(step, loss.item(), training.rate_at(step), len(batch.left))
 
     def _save(self, path: Path) -> None:
-        weight = self.tower.bag.weight
+        weight = self.tower.rows.weight
         squares = self.optimizer.squares(weight)
         save_state(TrainingState(self.n_done, weight.detach(), squares, self.sampler.neighbours), path, run=self._run)
 
     def _restore(self, path: Path) -> None:
         state = load_state(path, run=self._run)
-        weight = self.tower.bag.weight
+        weight = self.tower.rows.weight
         with torch.no_grad():
             weight.copy_(state.table)
             self.optimizer.squares(weight).copy_(state.squares)
