@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from medlink.errors import MedlinkError
@@ -27,12 +28,12 @@ def read_lexicons(recipe: SurfaceRecipe) -> list[Lexicon]:
     return [Lexicon(load_ontology(path if path.is_file() else catalogue.get(name))) for name, path in paths]
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Trains, writes and reports; 1 where something was wrong."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     out: Path = arguments.out
     try:
         recipe = read_surface_recipe(arguments.recipe)

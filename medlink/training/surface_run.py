@@ -45,7 +45,8 @@ def make_surface_tower(
 ) -> SurfaceReport:
     """The report on a tower that was trained by a recipe and written into a folder.
 
-    Beside the encoder lie ``recipe.json``, ``report.json`` and ``steps.jsonl``, to which each step adds a line.
+    Beside the encoder lie ``recipe.json``, ``report.json`` and ``steps.jsonl``, to which each step adds a line (a
+    step that is done again after a break adds another).
 
     :param lexicons: of the recipe's ontologies, in their order.
     :param checkpoint: where the training is kept, and taken up again if it was broken off.
