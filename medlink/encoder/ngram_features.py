@@ -97,11 +97,15 @@ def extract_features(texts: Sequence[str], settings: FeatureSettings) -> Feature
     return Features(np.concatenate(buckets), offsets)
 
 
-def document_frequency(features: Features, n_buckets: int) -> NDArray[np.int64]:
-    """In how many texts each bucket occurs. *Shape:* (n_buckets,)."""
-    rows = np.repeat(np.arange(len(features.offsets) - 1), np.diff(features.offsets))
-    distinct = np.unique(rows * n_buckets + features.buckets)
-    return np.bincount(distinct % n_buckets, minlength=n_buckets)
+def document_frequency(texts: Sequence[str], settings: FeatureSettings) -> NDArray[np.int64]:
+    """In how many of some texts each bucket occurs. *Shape:* (n_buckets,)."""
+    frequency = np.zeros(settings.n_buckets, np.int64)
+    for start in range(0, len(texts), _BLOCK):
+        features = extract_features(texts[start : start + _BLOCK], settings)
+        rows = np.repeat(np.arange(len(features.offsets) - 1), np.diff(features.offsets))
+        distinct = np.unique(rows * settings.n_buckets + features.buckets)
+        frequency += np.bincount(distinct % settings.n_buckets, minlength=settings.n_buckets)
+    return frequency
 
 
 class _Spans:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from medlink.encoder.ngram_features import Features, FeatureSettings, document_frequency, extract_features
+from medlink.encoder.ngram_features import Features, FeatureSettings, document_frequency
 from medlink.encoder.surface import embed
 
 
@@ -33,7 +33,7 @@ class SurfaceTower(nn.Module):
 
         :param names: normalised; what the rarity is counted in.
         """
-        frequency = document_frequency(extract_features(names, settings), settings.n_buckets)
+        frequency = document_frequency(names, settings)
         rarity = np.log((1 + len(names)) / (1 + frequency)) + 0.1
         table = torch.randn(settings.n_buckets, width, generator=torch.Generator().manual_seed(seed))
         return cls(settings, table * torch.from_numpy(0.1 * rarity).float()[:, None])

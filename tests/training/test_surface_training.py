@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,6 +33,15 @@ FEATURES = FeatureSettings(bits=12)
 QUICK = SurfaceTraining(n_steps=30, batch_size=16, width=32, rate=0.3, n_warm_up=5, mine_at=(10,), n_group=4)
 ORGANS = {"renal": "kidney", "hepatic": "liver", "cardiac": "heart", "pulmonary": "lung", "gastric": "stomach"}
 FINDINGS = ("cyst", "tumour", "failure", "abscess", "haematoma", "infarction", "fibrosis", "hypoplasia")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """So small tensors are done sooner by one thread than by several."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(n_threads)
 
 
 def lexicon_of(*concepts: Concept) -> Lexicon:
