@@ -1,4 +1,4 @@
-"""The semantic tower: any Hugging Face encoder, from a folder or, where the user names one, from the hub."""
+"""The semantic tower: any Hugging Face encoder, from a folder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from medlink.encoder.default import DEFAULT_ENCODER, default_encoder_folder
 from medlink.errors import EncoderError, SettingError
 
 if TYPE_CHECKING:
@@ -198,33 +197,3 @@ def fastest_dtype(device: str) -> str:
         return "bfloat16" if torch.cpu._is_amx_tile_supported() else "float32"
     on_cuda = device.startswith("cuda") and torch.cuda.is_available() and torch.cuda.is_bf16_supported()
     return "bfloat16" if on_cuda else "float32"
-
-
-def load_encoder(name: str, settings: EncoderSettings | None = None) -> TransformerEncoder:
-    """The encoder of that name: the default one, a folder, or a model on the hub.
-
-    The hub is asked only for a name that is neither the default nor a folder, so nothing is downloaded unasked.
-
-    :raises EncoderError: when there is no such folder and the hub cannot give it.
-    """
-    if name == DEFAULT_ENCODER:
-        return TransformerEncoder(default_encoder_folder(), settings)
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        return TransformerEncoder(folder, settings)
-    return TransformerEncoder(_fetch_from_hub(name), settings)
-
-
-def _fetch_from_hub(name: str) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.txt", "*.model"]))
-    except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise EncoderError(
-            "no encoder of that name",
-            where=name,
-            expected=f"{DEFAULT_ENCODER!r}, a folder, or the name of a model on the hub that can be reached",
-            got=type(error).__name__,
-        ) from error

@@ -9,8 +9,9 @@ from pathlib import Path
 from medlink import __version__
 from medlink.detection.attributes import SPANS_KEY
 from medlink.detection.pipeline import build_detector
+from medlink.encoder.loading import load_encoder
 from medlink.encoder.protocol import Encoder
-from medlink.encoder.transformer import EncoderSettings, fastest_dtype, load_encoder
+from medlink.encoder.transformer import EncoderSettings, fastest_dtype
 from medlink.errors import ArtifactError
 from medlink.index.name_index import NameIndex
 from medlink.linking.annotator import Annotator

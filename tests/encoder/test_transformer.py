@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoModel, AutoTokenizer
 
-from medlink.encoder.transformer import EncoderSettings, TransformerEncoder, load_encoder
+from medlink.encoder.loading import load_encoder
+from medlink.encoder.transformer import EncoderSettings, TransformerEncoder
 from medlink.errors import EncoderError, SettingError
 from tests.tiny_encoder import write_tiny_encoder
 
