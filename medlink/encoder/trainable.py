@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from medlink.encoder.transformer import DTYPES, POOLINGS
-from medlink.errors import EncoderError, SettingError
+from medlink.encoder.transformer import DTYPES, POOLINGS, TransformerEncoder
+from medlink.errors import SettingError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -130,9 +130,7 @@ def _load(folder: Path) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=torch.float32)
-    except OSError as error:
-        raise EncoderError("this folder holds no encoder", where=str(folder), got=type(error).__name__) from error
+    TransformerEncoder(folder)  # says what is wrong with a folder that holds none
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=torch.float32)
     return tokenizer, model.train()

@@ -46,8 +46,8 @@ class HeldOut:
 class Corpus:
     """Numbered concepts; a concept's code is its place.
 
-    :param kin: *Shape:* (n_kin, 2), int64 codes of different concepts that share a name, as the same disease in two
-        ontologies does: they must not repel each other.
+    :param kin: *Shape:* (n_kin, 2), int64 codes of different concepts that must not repel each other: those that share
+        a name, as the same disease in two ontologies does, and where asked for those above one another.
     """
 
     entries: tuple[Entry, ...]
@@ -55,13 +55,16 @@ class Corpus:
     kin: Tensor
 
 
-def build_corpus(lexicons: Sequence[Lexicon], *, scopes: Collection[str], dev_share: float) -> Corpus:
+def build_corpus(
+    lexicons: Sequence[Lexicon], *, scopes: Collection[str], dev_share: float, spare_lineage: bool = False
+) -> Corpus:
     """The corpus of some lexicons; their order gives the codes.
 
     A synonym is held out when a hash of it says so and it is nobody's preferred name; it then is in no entry.
 
     :param scopes: of the names that count; preferred names always do.
     :param dev_share: share of the synonyms to hold out, in [0, 1].
+    :param spare_lineage: whether ancestors and descendants are kin.
     """
     concepts = [(lexicon, concept) for lexicon in lexicons for concept in lexicon.concepts.values()]
     preferred = {normalise(concept.name) for _, concept in concepts}
@@ -76,17 +79,29 @@ def build_corpus(lexicons: Sequence[Lexicon], *, scopes: Collection[str], dev_sh
                 held_out[name].add(code)
         kept = tuple(text for name, text in names.items() if name not in held_out)
         entries.append(Entry(concept.id, lexicon, kept, _describe(concept)))
-    kin = sorted({pair for codes in bearers.values() for pair in combinations(sorted(codes), 2)})
+    kin = {pair for codes in bearers.values() for pair in combinations(sorted(codes), 2)}
+    if spare_lineage:
+        kin |= _lineages(concepts)
     return Corpus(
         tuple(entries),
         tuple(HeldOut(name, frozenset(codes)) for name, codes in sorted(held_out.items())),
-        torch.tensor(kin, dtype=torch.int64).reshape(-1, 2),
+        torch.tensor(sorted(kin), dtype=torch.int64).reshape(-1, 2),
     )
 
 
 def name_share(name: str) -> float:
     """A number in [0, 1) that depends on the name alone, evenly spread over names."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) / 2**64
+
+
+def _lineages(concepts: Sequence[tuple[Lexicon, Concept]]) -> set[tuple[int, int]]:
+    """The codes of all concepts with one of their ancestors."""
+    codes = {(id(lexicon), concept.id): code for code, (lexicon, concept) in enumerate(concepts)}
+    return {
+        (code, codes[id(lexicon), ancestor])
+        for code, (lexicon, concept) in enumerate(concepts)
+        for ancestor in lexicon.ancestors(concept.id)
+    }
 
 
 def _distinct_names(concept: Concept, scopes: Collection[str]) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from functools import lru_cache
 from random import Random
 
@@ -18,8 +17,6 @@ from medlink.index.ngrams import NgramIndex
 from medlink.text import normalise
 from medlink.training.corpus import Corpus, Entry
 from medlink.training.recipe import DataSection
-
-Draw = Callable[[Entry, Random], tuple[str, str]]
 
 
 class PairSampler:
@@ -129,5 +126,5 @@ class PairSampler:
 
 def _first_items(corpus: Corpus) -> NDArray[np.int64]:
     """The item code of each concept's first name; one more than its names are taken. *Shape:* (n_concepts,)."""
-    sizes: Iterable[int] = (len(entry.names) + 1 for entry in corpus.entries)
+    sizes = [len(entry.names) + 1 for entry in corpus.entries]
     return np.cumsum([0, *sizes], dtype=np.int64)[:-1]

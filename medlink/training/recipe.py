@@ -33,6 +33,8 @@ class DataSection(Section):
     :param augmentation: operations of ``medlink.contrastive.augmentation.OPERATIONS``.
     :param augmented: share of the texts that are augmented; with ``views``, of each side.
     :param group: concepts that stand together in a batch because their names are alike; 1 mixes at random.
+    :param spare_lineage: whether a concept's ancestors and descendants must not repel it; concepts that share a name
+        never do.
     :param dev_share: share of the synonyms that are held out, chosen by hash.
     :param dev_queries: held-out names that are looked up at each evaluation, at most.
     :param dev_names: names among which they are looked up, at most.
@@ -44,6 +46,7 @@ class DataSection(Section):
     augmentation: tuple[str, ...] = ()
     augmented: Share = 0.15
     group: Count = 1
+    spare_lineage: bool = False
     dev_share: Share = 0.05
     dev_queries: Count = 500
     dev_names: Count = 5000

@@ -56,6 +56,13 @@ def test_build_corpus_knows_concepts_that_share_a_name() -> None:
     assert build_corpus([one, two], scopes=EXACT, dev_share=0.0).kin.tolist() == [[0, 2]]
 
 
+def test_build_corpus_spares_ancestors_where_asked() -> None:
+    chain = (Concept("A:1", "a"), Concept("A:2", "b", parents=("A:1",)), Concept("A:3", "c", parents=("A:2",)))
+    other = lexicon_of("two", Concept("A:1", "elsewhere"))
+    corpus = build_corpus([lexicon_of("one", *chain), other], scopes=EXACT, dev_share=0.0, spare_lineage=True)
+    assert {frozenset(pair) for pair in corpus.kin.tolist()} == {frozenset(p) for p in ((0, 1), (0, 2), (1, 2))}
+
+
 @pytest.mark.parametrize("group", [1, 4])
 def test_batch_pairs_names_of_one_concept_each_concept_once(corpus: Corpus, group: int) -> None:
     sampler = PairSampler(corpus, DataSection(group=group), batch_size=8, seed=0)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -71,7 +73,7 @@ def test_train_lowers_the_loss_and_raises_dev_accuracy(start: Start, tmp_path: P
     assert journal(tmp_path / "out", "summary")[0]["best_accuracy"] == summary.best_accuracy
 
 
-@pytest.mark.parametrize("name", ["byol", "moco", "retroactive", "sapbert", "simclr"])
+@pytest.mark.parametrize("name", ["byol", "moco", "retroactive"])
 def test_train_resumed_equals_uninterrupted(
     name: str, start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,10 +81,9 @@ def test_train_resumed_equals_uninterrupted(
         "byol": {"hidden": 16},
         "moco": {"capacity": 16},
         "retroactive": {"capacity": 16, "momentum": 0.5, "drift_every": 2, "max_drift": 0.0},
-        "simclr": {"projected": 8, "hidden": 16},
     }
     changes = {
-        "objective": {"name": name, "options": options.get(name, {})},
+        "objective": {"name": name, "options": options[name]},
         "train": {"steps": 6, "checkpoint_every": 2, "evaluate_every": 3, "chunk_size": 3},
     }
     start(tmp_path / "whole", changes)
@@ -115,13 +116,18 @@ def _fail_at(step: int) -> Callable[[Journal, StepResult], None]:
     return fail
 
 
-def test_train_is_the_same_with_cached_gradients(start: Start, tmp_path: Path) -> None:
-    changes = {"train": {"steps": 2, "evaluate_every": 2}}
-    start(tmp_path / "plain", changes)
-    start(tmp_path / "cached", {"train": {**changes["train"], "chunk_size": 3}})
-    # Dropout falls otherwise, as calls are cut otherwise; without it the gradients agree (tests/contrastive).
-    one, other = (journal(tmp_path / run, "step")[0]["parts"]["loss"] for run in ("plain", "cached"))
-    assert one == pytest.approx(other, rel=0.1)
+def test_train_is_the_same_with_cached_gradients(start: Start, encoder_folder: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(encoder_folder, tmp_path / "encoder"))
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    # Without dropout, which falls otherwise where calls are cut otherwise.
+    config |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    for name, chunk_size in (("plain", 8), ("cached", 3)):
+        start(tmp_path / name, {"train": {"steps": 2, "chunk_size": chunk_size}, "encoder": {"name": str(folder)}})
+    one, other = (journal(tmp_path / name, "step") for name in ("plain", "cached"))
+    for plain, cached in zip(one, other, strict=True):
+        assert plain["parts"]["loss"] == pytest.approx(cached["parts"]["loss"], abs=1e-5)
+        assert plain["gradient_norm"] == pytest.approx(cached["gradient_norm"], rel=1e-4)
 
 
 def test_train_in_bfloat16_learns_in_float32_weights(start: Start, tmp_path: Path) -> None:
