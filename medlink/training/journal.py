@@ -78,10 +78,11 @@ class Journal:
                 [line["accuracy"] for line in evaluations],
             ),
         }
-        figure = import_extra("matplotlib.figure").Figure(figsize=(12, 3.5), layout="constrained")
+        figure = import_extra("matplotlib.figure").Figure(figsize=(12, 3.5))
+        figure.subplots_adjust(left=0.05, right=0.98, bottom=0.15, wspace=0.2)
         for axis, (title, (x, y)) in zip(figure.subplots(1, len(curves)), curves.items(), strict=True):
             axis.plot(x, y, marker="o" if len(x) < 30 else "", linewidth=1.2, markersize=3)
             axis.set(title=title, xlabel="step")
             axis.grid(alpha=0.3)
         with new_file(path) as stream:
-            figure.savefig(stream, format="png", dpi=120)
+            figure.savefig(stream, format="png")
