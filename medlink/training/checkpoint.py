@@ -17,6 +17,26 @@ from medlink.training.trainer import Trainer
 KIND = "training-checkpoint.v1"
 
 
+class Origin(BaseModel):
+    """What the course of a training depends on: it goes on exactly only where all of it is the same.
+
+    :param ontologies: hash of their contents.
+    :param dtype: in which it computes.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    recipe: Recipe
+    ontologies: str
+    dtype: str
+
+    @classmethod
+    def of(cls, trainer: Trainer) -> Origin:
+        """The origin of a training."""
+        content_hash, dtype = trainer.sampler.corpus.content_hash, trainer.encoder.settings.dtype
+        return cls(recipe=trainer.recipe, ontologies=content_hash, dtype=dtype)
+
+
 class Progress(BaseModel):
     """How far a training is, beside what it learned.
 
@@ -46,7 +66,7 @@ def save_checkpoint(folder: Path, trainer: Trainer, progress: Progress) -> None:
         save_file(_ready(trainer.objective.state()), target / "objective.safetensors")
         save_file(_ready(_optimiser_state(trainer)), target / "optimiser.safetensors")
         (target / "progress.json").write_text(progress.model_dump_json(), encoding="utf-8")
-        (target / "recipe.json").write_text(trainer.recipe.model_dump_json(), encoding="utf-8")
+        (target / "origin.json").write_text(Origin.of(trainer).model_dump_json(), encoding="utf-8")
         return {"medlink": __version__, "n_done": progress.n_done}
 
     write_artifact(folder, fill, kind=KIND)
@@ -56,17 +76,18 @@ def load_checkpoint(folder: Path, trainer: Trainer) -> Progress:
     """Bring the trainer to where the checkpoint was written, and say how far that was.
 
     :raises ArtifactError: when the folder is damaged.
-    :raises SettingError: when it was written under another recipe.
+    :raises SettingError: when it was written under another recipe, from other ontologies, or in another dtype.
     """
     read_manifest(folder, kind=KIND)
-    stored = Recipe.model_validate_json((folder / "recipe.json").read_text(encoding="utf-8"))
-    if stored != trainer.recipe:
-        names = [name for name in Recipe.model_fields if getattr(stored, name) != getattr(trainer.recipe, name)]
+    stored = Origin.model_validate_json((folder / "origin.json").read_text(encoding="utf-8"))
+    if different := [
+        name for name in Origin.model_fields if getattr(stored, name) != getattr(Origin.of(trainer), name)
+    ]:
         raise SettingError(
-            "this training was begun with another recipe",
+            "this training was begun otherwise",
             where=str(folder.parent),
-            got=f"differences in {', '.join(names)}",
-            hint="Resume with the same settings, or begin anew in another folder.",
+            got=f"differences in {', '.join(different)}",
+            hint="Resume with what it was begun with, or begin anew in another folder.",
         )
     progress = Progress.model_validate_json((folder / "progress.json").read_text(encoding="utf-8"))
     trainer.encoder.load_state_dict(load_file(folder / "encoder.safetensors"))

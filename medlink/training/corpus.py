@@ -48,11 +48,13 @@ class Corpus:
 
     :param kin: *Shape:* (n_kin, 2), int64 codes of different concepts that must not repel each other: those that share
         a name, as the same disease in two ontologies does, and where asked for those above one another.
+    :param content_hash: hex sha256 of the ontologies' contents, in their order.
     """
 
     entries: tuple[Entry, ...]
     held_out: tuple[HeldOut, ...]
     kin: Tensor
+    content_hash: str
 
 
 def build_corpus(
@@ -86,6 +88,7 @@ def build_corpus(
         tuple(entries),
         tuple(HeldOut(name, frozenset(codes)) for name, codes in sorted(held_out.items())),
         torch.tensor(sorted(kin), dtype=torch.int64).reshape(-1, 2),
+        hashlib.sha256(" ".join(lexicon.content_hash for lexicon in lexicons).encode()).hexdigest(),
     )
 
 

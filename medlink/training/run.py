@@ -90,7 +90,8 @@ def load_lexicons(names: Sequence[str], catalogue: Catalogue, *, show_progress: 
 def train(recipe: Recipe, lexicons: Sequence[Lexicon], out: Path, options: RunOptions) -> Summary:
     """Train an encoder by a recipe; ``out`` then holds ``encoder/``, ``steps.jsonl``, ``curves.png``, ``recipe.json``.
 
-    A run that was cut off and resumed gives the same encoder, bit for bit, as one that was not.
+    A run that was cut off and resumed gives the same encoder as one that was not; on a CPU bit for bit, as long as the
+    number of threads stays.
 
     :raises SettingError: when ``out`` holds another training, or a setting is out of its range.
     :raises CollapseError: when the representation collapses; journal and curves tell how.

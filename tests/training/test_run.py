@@ -21,7 +21,7 @@ from medlink.errors import MissingExtraError, SettingError, UnknownNameError
 from medlink.ontology.lexicon import Lexicon
 from medlink.training.guard import CollapseError
 from medlink.training.journal import Journal
-from medlink.training.recipe import read_recipe
+from medlink.training.recipe import Recipe, read_recipe
 from medlink.training.run import RunOptions, train
 from medlink.training.trainer import StepResult
 from tests.tiny_encoder import write_tiny_encoder
@@ -185,8 +185,15 @@ def test_train_refuses_a_folder_in_use_and_another_recipe(start: Start, tmp_path
     start(tmp_path / "out", {})
     with pytest.raises(SettingError, match="holds a training already"):
         start(tmp_path / "out", {})
-    with pytest.raises(SettingError, match="differences in train"):
+    with pytest.raises(SettingError, match="differences in recipe"):
         start(tmp_path / "out", {"train": {"seed": 1}}, resume=True)
+
+
+def test_train_refuses_to_resume_from_other_ontologies(start: Start, tiny_lexicon: Lexicon, tmp_path: Path) -> None:
+    start(tmp_path / "out", {})
+    stored = Recipe.model_validate_json((tmp_path / "out" / "recipe.json").read_text(encoding="utf-8"))
+    with pytest.raises(SettingError, match="differences in ontologies"):
+        train(stored, [tiny_lexicon, tiny_lexicon], tmp_path / "out", RunOptions(resume=True))
 
 
 @pytest.mark.parametrize(
