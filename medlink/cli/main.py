@@ -11,6 +11,7 @@ from medlink.cli.evaluate import evaluate
 from medlink.cli.explain import explain
 from medlink.cli.link import link
 from medlink.cli.ontology import ontology
+from medlink.cli.train import train
 from medlink.errors import MedlinkError
 
 
@@ -36,5 +37,5 @@ def main(verbose: bool) -> None:
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(name)s: %(message)s")
 
 
-for command in (link, explain, ontology, evaluate):
+for command in (link, explain, ontology, evaluate, train):
     main.add_command(command)

@@ -1,1 +1,1 @@
-"""Contrastive training of encoders from ontologies."""
+"""Contrastive training of encoders on the names of ontologies."""

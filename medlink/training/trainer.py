@@ -1,0 +1,177 @@
+"""The training step, the same for all objectives: a batch in, a small record out, the encoder a little better."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
+
+import torch
+from pydantic import TypeAdapter, ValidationError
+from torch import Tensor
+
+from medlink.contrastive.diagnostics import CollapseReport
+from medlink.contrastive.exclusion import RelatedConcepts
+from medlink.contrastive.grad_cache import GradCache
+from medlink.contrastive.objectives.protocol import Batch, Objective, Towers
+from medlink.contrastive.objectives.registry import OBJECTIVES, build_objective
+from medlink.contrastive.objectives.regularised import Regularised, Spread
+from medlink.encoder.trainable import TrainableEncoder
+from medlink.errors import SettingError
+from medlink.training.guard import CollapseError, CollapseWatch
+from medlink.training.optimiser import make_optimiser, rate_share
+from medlink.training.pairs import PairSampler
+from medlink.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+# VICReg's ratio of covariance to variance.
+_COVARIANCE_SHARE = 0.04
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """What a step came to.
+
+    :param step: its number, from 1.
+    :param parts: the objective's figures, at least "loss".
+    :param rate: the highest learning rate in use.
+    :param gradient_norm: before clipping.
+    :param collapse: what the guard saw, where it looked.
+    """
+
+    step: int
+    n_pairs: int
+    parts: Mapping[str, float]
+    rate: float
+    gradient_norm: float
+    collapse: CollapseReport | None
+    seconds: float
+
+
+class Trainer:
+    """An encoder under an objective; :meth:`advance` makes one step.
+
+    Random numbers are a function of the recipe's seed and the step's number, so the state is: weights, optimiser,
+    objective with its memory bank, the watch, and the number of steps done.
+    """
+
+    def __init__(
+        self, recipe: Recipe, encoder: TrainableEncoder, sampler: PairSampler, accelerator: Accelerator
+    ) -> None:
+        self.recipe, self.sampler = recipe, sampler
+        self.encoder = encoder.to(accelerator.device)
+        self.encoder.freeze(recipe.encoder.frozen)
+        self._accelerator = accelerator
+        # With the whole batch in one chunk the cache would only encode it twice.
+        cached = recipe.train.chunk_size < recipe.train.batch_size
+        self._cache = GradCache[list[str]](self.encoder, chunk_size=recipe.train.chunk_size) if cached else None
+        self.objective = make_objective(recipe, self._towers(), sampler)
+        self.optimiser = make_optimiser(self.encoder, self.objective.parameters(), recipe.train)
+        self.watch = CollapseWatch(recipe.guard)
+        self.n_done = 0
+
+    def _towers(self) -> Towers[list[str]]:
+        encode: Callable[[list[str]], Tensor] = self._cache or self.encoder
+        return Towers(
+            query=encode,
+            key=encode,
+            width=self.encoder.width,
+            module=self.encoder,
+            encode_items=lambda items: self.encode([self.sampler.item_text(item) for item in items.tolist()]),
+            device=self._accelerator.device,
+        )
+
+    def advance(self) -> StepResult:
+        """One step.
+
+        :raises CollapseError: when the loss is not finite, or the watch gives up; the encoder is then of no use.
+        """
+        began, settings = time.perf_counter(), self.recipe.train
+        torch.manual_seed(settings.seed * 1_000_003 + self.n_done)
+        share = rate_share(self.n_done, settings)
+        for group in self.optimiser.param_groups:
+            group["lr"] = group["peak"] * share
+        batch = self._moved(self.sampler.batch(self.n_done))
+        self.encoder.train()
+        self.optimiser.zero_grad()
+        made = self.objective.loss(batch)
+        parts = {name: float(part) for name, part in made.parts.items()}
+        if not math.isfinite(parts["loss"]):
+            raise CollapseError("the loss is not finite", where=f"step {self.n_done + 1}", got=str(parts["loss"]))
+        self._accelerator.backward(made.loss)
+        if self._cache is not None:
+            self._cache.backward()
+        norm = float(torch.nn.utils.clip_grad_norm_(self._learned(), settings.clip))
+        self.optimiser.step()
+        self.objective.after_step()
+        self.n_done += 1
+        return StepResult(
+            step=self.n_done,
+            n_pairs=len(batch.first),
+            parts=parts,
+            rate=settings.learning_rate * share,
+            gradient_norm=norm,
+            collapse=self.watch.look(self.n_done, made.first, made.second),
+            seconds=time.perf_counter() - began,
+        )
+
+    def _learned(self) -> list[Tensor]:
+        return [parameter for group in self.optimiser.param_groups for parameter in group["params"]]
+
+    def _moved(self, batch: Batch[list[str]]) -> Batch[list[str]]:
+        """The batch with its tensors where the embeddings will be."""
+        device = self._accelerator.device
+        return replace(
+            batch,
+            concepts=batch.concepts.to(device),
+            ignored=None if batch.ignored is None else batch.ignored.to(device),
+            items=None if batch.items is None else batch.items.to(device),
+        )
+
+    @torch.no_grad()
+    def encode(self, texts: Sequence[str]) -> Tensor:
+        """The vectors of some texts without dropout and graph. *Shape:* (n_texts, width)."""
+        training = self.encoder.training
+        self.encoder.eval()
+        vectors: Tensor = self.encoder(texts)
+        self.encoder.train(training)
+        return vectors
+
+
+def make_objective(recipe: Recipe, towers: Towers[list[str]], sampler: PairSampler) -> Objective[list[str]]:
+    """The objective of a recipe; what it needs to know of the training and the ontologies is filled in.
+
+    :raises UnknownNameError: when no objective has that name.
+    :raises SettingError: when it has no such option, or one of another type.
+    """
+    section = recipe.objective
+    options: dict[str, object] = dict(section.options)
+    if section.name in OBJECTIVES:
+        kind, kin = OBJECTIVES[section.name].settings, sampler.corpus.kin
+        filled = {"n_steps": recipe.train.steps, "seed": recipe.train.seed}
+        known = {field.name for field in fields(kind)}
+        options = {name: value for name, value in filled.items() if name in known} | options
+        if "excluded" in known and len(kin):
+            options["excluded"] = RelatedConcepts(kin)
+        if options.keys() <= known:
+            _check_options(kind, options)
+    objective = build_objective(section.name, towers, options)
+    if section.spread == 0:
+        return objective
+    return Regularised(objective, Spread(section.spread, section.spread * _COVARIANCE_SHARE))
+
+
+def _check_options(kind: type[object], options: Mapping[str, object]) -> None:
+    try:
+        TypeAdapter(kind).validate_python(options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise SettingError(
+            first["msg"].lower(),
+            where=".".join(map(str, ("objective.options", *first["loc"]))),
+            got=repr(first["input"]),
+        ) from error
