@@ -1,6 +1,6 @@
 """Trains a surface tower by a recipe and writes it into a folder.
 
-Usage: python -m pipelines.train_surface --recipe pipelines/recipes/surface.toml --out FOLDER
+Usage: python -m pipelines.train_surface --recipe pipelines/surface.toml --out FOLDER
 
 The recipe's ontologies are taken from the catalogue, or are paths of OBO files. A run that was broken off goes on when
 it is started again.

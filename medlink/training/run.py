@@ -12,9 +12,10 @@ import torch
 from tqdm import tqdm
 
 from medlink import __version__
+from medlink.encoder.loading import load_encoder
 from medlink.encoder.trainable import TrainableEncoder, TrainableSettings
-from medlink.encoder.transformer import fastest_dtype, load_encoder
-from medlink.errors import MedlinkError, SettingError
+from medlink.encoder.transformer import TransformerEncoder, fastest_dtype
+from medlink.errors import EncoderError, MedlinkError, SettingError
 from medlink.ontology.catalogue import Catalogue, load_ontology
 from medlink.ontology.lexicon import Lexicon
 from medlink.store.artifacts import Facts, write_artifact
@@ -131,7 +132,10 @@ def _set_up(recipe: Recipe, lexicons: Sequence[Lexicon], options: RunOptions) ->
     settings = TrainableSettings(
         recipe.encoder.pooling, recipe.encoder.max_length, fastest_dtype(options.device) if dtype == "auto" else dtype
     )
-    encoder = TrainableEncoder(load_encoder(recipe.encoder.name).folder, settings)
+    start = load_encoder(recipe.encoder.name)
+    if not isinstance(start, TransformerEncoder):
+        raise EncoderError("this recipe trains a transformer", where=recipe.encoder.name, got=type(start).__name__)
+    encoder = TrainableEncoder(start.folder, settings)
     dev = build_dev_set(corpus, n_queries=data.dev_queries, n_names=data.dev_names)
     logger.info("%d concepts to learn from, %d names held out", sampler.n_concepts, len(corpus.held_out))
     return Trainer(recipe, encoder, sampler, accelerator), dev

@@ -325,7 +325,7 @@ def test_make_surface_tower_writes_encoder_and_report(tiny_lexicon: Lexicon, tmp
 
 
 def test_shipped_recipe_is_valid() -> None:
-    recipe = read_surface_recipe(Path(__file__).parents[2] / "pipelines/recipes/surface.toml")
+    recipe = read_surface_recipe(Path(__file__).parents[2] / "pipelines/surface.toml")
     assert recipe.features.n_buckets == 1 << 17
 
 
