@@ -22,7 +22,7 @@ from medlink.formats.csv_table import write_csv
 from medlink.formats.jsonl import write_jsonl
 from medlink.formats.note_files import NoteOptions
 from medlink.formats.notes import read_notes
-from medlink.formats.writers import WRITERS, write_links
+from medlink.formats.writers import WRITERS, check_output, write_links
 from medlink.linking.journal import Journal
 from medlink.linking.recipe import Recipe
 from medlink.linking.settings import LinkerSettings
@@ -165,6 +165,7 @@ def _to_standard_output(request: _Request, summary: Summary, *, resume: bool, as
 
 def _to_file(request: _Request, summary: Summary, out: Path, *, resume: bool) -> None:
     """Links into a journal beside the output, then writes the output in one go: it is whole or absent."""
+    check_output(out, format=request.format)
     journal = Journal(out, {"medlink": __version__, "recipe": repr(request.recipe), "sources": repr(request.sources)})
     summary.n_resumed = journal.start(resume=resume)
     documents = _readable(request, summary)

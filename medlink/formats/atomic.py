@@ -21,8 +21,7 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
     :raises SettingError: when ``path`` is a folder, a device or anything else that is no regular file.
     """
     path = path.resolve()
-    if path.exists() and not path.is_file():
-        raise SettingError("the output path is no regular file", where=str(path), expected="the name of a file")
+    check_new_file(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = _partial(path)
     try:
@@ -44,12 +43,7 @@ def new_folder(path: Path) -> Iterator[Path]:
         is never written over.
     """
     path = path.resolve()
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise SettingError(
-            "the output folder is not empty",
-            where=str(path),
-            hint="Name a new folder: annotations edited in this one would be lost.",
-        )
+    check_new_folder(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = _partial(path)
     shutil.rmtree(partial, ignore_errors=True)
@@ -62,6 +56,22 @@ def new_folder(path: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     _sync_folder(path.parent)
+
+
+def check_new_file(path: Path) -> None:
+    """Raises what :func:`new_file` would, before there is anything to lose."""
+    if path.exists() and not path.is_file():
+        raise SettingError("the output path is no regular file", where=str(path), expected="the name of a file")
+
+
+def check_new_folder(path: Path) -> None:
+    """Raises what :func:`new_folder` would, before there is anything to lose."""
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise SettingError(
+            "the output folder is not empty",
+            where=str(path),
+            hint="Name a new folder: annotations edited in this one would be lost.",
+        )
 
 
 def _sync_folder(path: Path) -> None:

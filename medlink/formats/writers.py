@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import BinaryIO
 
 from medlink.errors import UnknownNameError
-from medlink.formats.atomic import new_file, new_folder
+from medlink.formats.atomic import check_new_file, check_new_folder, new_file, new_folder
 from medlink.formats.brat import write_brat
 from medlink.formats.csv_table import write_csv
 from medlink.formats.jsonl import write_jsonl
 from medlink.formats.pubtator import write_pubtator
 from medlink.records import LinkedDocument
+
+# The one format that is a folder of files.
+FOLDER_FORMAT = "brat"
 
 Writer = Callable[[Iterable[LinkedDocument], Path], tuple[Path, ...]]
 
@@ -31,6 +34,11 @@ def write_links(links: Iterable[LinkedDocument], path: Path, *, format: str) -> 
     if format not in WRITERS:
         raise UnknownNameError("no such output format", expected=", ".join(WRITERS), got=repr(format))
     return WRITERS[format](links, path)
+
+
+def check_output(path: Path, *, format: str) -> None:
+    """Raises :class:`SettingError` where :func:`write_links` would refuse the path: to be asked before long work."""
+    (check_new_folder if format == FOLDER_FORMAT else check_new_file)(path)
 
 
 def _to_file(write: Callable[[Iterable[LinkedDocument], BinaryIO], None]) -> Writer:
@@ -63,7 +71,7 @@ def _write_html(links: Iterable[LinkedDocument], stream: BinaryIO) -> None:
 WRITERS: dict[str, Writer] = {
     "jsonl": _to_file(write_jsonl),
     "csv": _to_file(write_csv),
-    "brat": _write_brat_folder,
+    FOLDER_FORMAT: _write_brat_folder,
     "pubtator": _to_file(write_pubtator),
     "docbin": _to_file(_write_docbin),
     "html": _to_file(_write_html),

@@ -113,6 +113,19 @@ def test_link_changes_nothing_with_workers_or_order(notes: Path, options: list[s
     assert [json.loads(line)["id"] for line in two] == ["c", "a", "b"]
 
 
+@pytest.mark.parametrize("format_", ["brat", "html"])
+def test_link_refuses_a_taken_folder_before_it_links_anything(
+    notes: Path, options: list[str], tmp_path: Path, format_: str
+) -> None:
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "a.ann").write_text("edited by hand", encoding="utf-8")
+    result = run("link", notes, "--out", tmp_path / "taken", "--format", format_, *options)
+    assert result.exit_code == 1
+    assert "taken" in result.output
+    assert (tmp_path / "taken" / "a.ann").read_text(encoding="utf-8") == "edited by hand"
+    assert not (tmp_path / ".taken.unfinished").exists()
+
+
 def test_link_show_prints_the_note_and_its_links(notes: Path, options: list[str], tmp_path: Path) -> None:
     result = run("link", notes / "a.txt", "--show", "--out", tmp_path / "o.jsonl", *options)
     for expected in ("He denies seizures.", "HP:0000107", "Renal cyst", "negated"):
