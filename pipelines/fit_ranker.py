@@ -18,7 +18,6 @@ from scipy.optimize import minimize
 
 from medlink.evaluation.biosyn import Query, ids_of, read_names, read_queries
 from medlink.linking.assemble import link_to
-from medlink.linking.candidates import find_names
 from medlink.linking.linker import Linker
 from medlink.linking.ranker import FEATURES, describe_matches
 from medlink.linking.recipe import Recipe
@@ -41,13 +40,7 @@ def training_rows(queries: list[Query], linker: Linker) -> tuple[NDArray[np.floa
     values: list[NDArray[np.float64]] = []
     labels: list[bool] = []
     for start in range(0, len(mentions), _BLOCK):
-        found = find_names(
-            mentions[start : start + _BLOCK],
-            linker.lexicon,
-            index=linker.index,
-            encoder=linker.encoder,
-            n_neighbours=linker.settings.n_neighbours,
-        )
+        found = linker.find(mentions[start : start + _BLOCK], k=linker.settings.top_k)
         for matches in found:
             features = describe_matches(matches, linker.lexicon)
             seen: set[str] = set()

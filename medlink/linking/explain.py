@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import astuple, dataclass
 
-from medlink.linking.candidates import find_names
 from medlink.linking.linker import Linker
 from medlink.linking.ranker import FEATURES, describe_matches, rank_concepts
 from medlink.records import Candidate
@@ -49,9 +48,7 @@ def explain_query(query: str, linker: Linker) -> Explanation:
     if not normal:
         return Explanation(query, "", (), (), None, ("There is no letter or digit to look up.",))
     settings = linker.settings
-    (matches,) = find_names(
-        [normal], linker.lexicon, index=linker.index, encoder=linker.encoder, n_neighbours=settings.n_neighbours
-    )
+    (matches,) = linker.find([normal], k=settings.top_k)
     candidates = rank_concepts(matches, linker.lexicon, linker.ranker)[: settings.top_k]
     if not candidates:
         return Explanation(query, normal, (), (), None, ("No name of the ontology shares anything with it.",))

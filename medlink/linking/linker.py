@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from medlink.encoder.protocol import Encoder
 from medlink.index.name_index import NameIndex
 from medlink.linking.cache import RecentCache
-from medlink.linking.candidates import find_names
+from medlink.linking.candidates import NameMatches, find_names
 from medlink.linking.ranker import Ranker, rank_concepts
 from medlink.linking.settings import LinkerSettings
 from medlink.ontology.lexicon import Lexicon
@@ -54,14 +54,21 @@ class Linker:
         self._recent.update({(query, limit): candidates for query, candidates in fresh.items()})
         return [fresh.get(query) or known.get(query, ()) for query in normal]
 
-    def _rank_new(self, queries: Sequence[str], limit: int) -> dict[str, tuple[Candidate, ...]]:
-        found = find_names(
+    def find(self, queries: Sequence[str], *, k: int) -> list[NameMatches]:
+        """The names that may be what each query means, at least ``k`` from each index where there are so many.
+
+        :param queries: normalised and distinct, none empty.
+        """
+        return find_names(
             queries,
             self.lexicon,
             index=self.index,
             encoder=self.encoder,
-            n_neighbours=max(self.settings.n_neighbours, limit),
+            n_neighbours=max(self.settings.n_neighbours, k),
         )
+
+    def _rank_new(self, queries: Sequence[str], limit: int) -> dict[str, tuple[Candidate, ...]]:
+        found = self.find(queries, k=limit)
         return {matches.query: rank_concepts(matches, self.lexicon, self.ranker)[:limit] for matches in found}
 
     def link(self, mentions: Sequence[Mention]) -> list[Link]:

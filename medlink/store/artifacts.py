@@ -22,7 +22,6 @@ from medlink.errors import ArtifactError
 logger = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
-_CHUNK = 1 << 20
 # How often a write begins anew when somebody deletes the folder under its hands.
 _ATTEMPTS = 3
 
@@ -59,12 +58,9 @@ class Manifest(BaseModel):
 
 
 def file_sha256(path: Path) -> str:
-    """The hex sha256 of a file's content, read in chunks of 1 MiB."""
-    digest = hashlib.sha256()
+    """The hex sha256 of a file's content, read piece by piece."""
     with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def write_artifact(folder: Path, fill: Fill, *, kind: str) -> Manifest:
