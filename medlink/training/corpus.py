@@ -16,6 +16,12 @@ from medlink.records import Concept
 from medlink.text import normalise
 
 
+# A cross-reference that more concepts share is a drawer of a coarse classification, not a common meaning.
+_MOST_SHARERS = 8
+# Some ontologies call another one by other names than it calls itself.
+_PREFIXES = {"MSH": "MESH", "UMLS_CUI": "UMLS", "MIM": "OMIM"}
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A concept of the corpus.
@@ -47,7 +53,8 @@ class Corpus:
     """Numbered concepts; a concept's code is its place.
 
     :param kin: *Shape:* (n_kin, 2), int64 codes of different concepts that must not repel each other: those that share
-        a name, as the same disease in two ontologies does, and where asked for those above one another.
+        a name or a cross-reference, as the same disease in two ontologies does, and where asked for those above one
+        another.
     :param content_hash: hex sha256 of the ontologies' contents, in their order.
     """
 
@@ -81,7 +88,7 @@ def build_corpus(
                 held_out[name].add(code)
         kept = tuple(text for name, text in names.items() if name not in held_out)
         entries.append(Entry(concept.id, lexicon, kept, _describe(concept)))
-    kin = {pair for codes in bearers.values() for pair in combinations(sorted(codes), 2)}
+    kin = {pair for codes in bearers.values() for pair in combinations(sorted(codes), 2)} | _equivalents(concepts)
     if spare_lineage:
         kin |= _lineages(concepts)
     return Corpus(
@@ -95,6 +102,17 @@ def build_corpus(
 def name_share(name: str) -> float:
     """A number in [0, 1) that depends on the name alone, evenly spread over names."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) / 2**64
+
+
+def _equivalents(concepts: Sequence[tuple[Lexicon, Concept]]) -> set[tuple[int, int]]:
+    """The codes of concepts of which one refers to the other, or both to the same third."""
+    bearers = defaultdict[str, set[int]](set)
+    for code, (_, concept) in enumerate(concepts):
+        for reference in (concept.id, *concept.alt_ids, *concept.xrefs):
+            prefix, _, rest = reference.upper().partition(":")
+            bearers[f"{_PREFIXES.get(prefix, prefix)}:{rest}"].add(code)
+    shared = (codes for codes in bearers.values() if len(codes) <= _MOST_SHARERS)
+    return {pair for codes in shared for pair in combinations(sorted(codes), 2)}
 
 
 def _lineages(concepts: Sequence[tuple[Lexicon, Concept]]) -> set[tuple[int, int]]:
