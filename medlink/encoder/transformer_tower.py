@@ -23,7 +23,7 @@ _LAYER = re.compile(r"\blayers?\.(\d+)\.")
 
 
 @dataclass(frozen=True, slots=True)
-class TrainableSettings:
+class TowerSettings:
     """How texts are read and in what numbers they are computed.
 
     :param pooling: ``mean`` over all tokens, or the ``first`` token's vector.
@@ -42,8 +42,8 @@ class TrainableSettings:
             raise SettingError("no such dtype", where="dtype", expected=" or ".join(DTYPES), got=self.dtype)
 
 
-class TrainableEncoder(nn.Module):
-    """A Hugging Face encoder with its graph.
+class TransformerTower(nn.Module):
+    """A Hugging Face encoder with its graph, a :class:`medlink.encoder.trainable.TrainableEncoder`.
 
     The parameters are float32. In ``bfloat16`` a rounded copy of all of them computes each call, in both directions,
     and gradients arrive at the float32 ones: a processor with bfloat16 matrix units then trains several times as fast,
@@ -53,7 +53,7 @@ class TrainableEncoder(nn.Module):
     :raises EncoderError: when it holds no encoder.
     """
 
-    def __init__(self, folder: Path, settings: TrainableSettings) -> None:
+    def __init__(self, folder: Path, settings: TowerSettings) -> None:
         super().__init__()
         self.settings = settings
         self._tokenizer, self._model = _load(folder)
@@ -62,9 +62,24 @@ class TrainableEncoder(nn.Module):
                 parameter.requires_grad_(False)
 
     @property
+    def module(self) -> nn.Module:
+        """Itself."""
+        return self
+
+    @property
     def width(self) -> int:
         """Numbers in a vector."""
         return int(self._model.config.hidden_size)
+
+    @property
+    def dtype(self) -> str:
+        """In which it computes."""
+        return self.settings.dtype
+
+    @property
+    def sparse(self) -> frozenset[str]:
+        """Nothing: all gradients are dense."""
+        return frozenset()
 
     @property
     def n_layers(self) -> int:

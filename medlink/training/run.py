@@ -12,10 +12,7 @@ import torch
 from tqdm import tqdm
 
 from medlink import __version__
-from medlink.encoder.loading import load_encoder
-from medlink.encoder.trainable import TrainableEncoder, TrainableSettings
-from medlink.encoder.transformer import TransformerEncoder, fastest_dtype
-from medlink.errors import EncoderError, MedlinkError, SettingError
+from medlink.errors import MedlinkError, SettingError
 from medlink.ontology.catalogue import Catalogue, load_ontology
 from medlink.ontology.lexicon import Lexicon
 from medlink.store.artifacts import Facts, write_artifact
@@ -26,6 +23,7 @@ from medlink.training.extras import import_extra, open_accelerator
 from medlink.training.journal import Journal
 from medlink.training.pairs import PairSampler
 from medlink.training.recipe import Recipe
+from medlink.training.start import make_encoder, open_trained
 from medlink.training.trainer import Trainer
 
 logger = logging.getLogger(__name__)
@@ -54,6 +52,7 @@ class Summary:
     :param encoder: the folder of the best encoder by dev accuracy.
     :param first_accuracy: on the dev set before training.
     :param best_accuracy: of the encoder that was kept, reached after ``best_step`` steps.
+    :param kept_accuracy: of the same as it is read from its folder: in few bits, or in other numbers than in training.
     :param seconds: of this run; of its last part where it was resumed.
     """
 
@@ -63,6 +62,7 @@ class Summary:
     first_accuracy: float
     best_accuracy: float
     best_step: int
+    kept_accuracy: float
     n_concepts: int
     n_dev: int
     ontologies: tuple[str, ...]
@@ -126,16 +126,16 @@ def train(recipe: Recipe, lexicons: Sequence[Lexicon], out: Path, options: RunOp
 def _set_up(recipe: Recipe, lexicons: Sequence[Lexicon], options: RunOptions) -> tuple[Trainer, DevSet]:
     accelerator = open_accelerator(options.device)
     import_extra("matplotlib")  # hours later the curves need it
-    data, dtype = recipe.data, recipe.train.dtype
-    corpus = build_corpus(lexicons, scopes=data.scopes, dev_share=data.dev_share, spare_lineage=data.spare_lineage)
-    sampler = PairSampler(corpus, data, batch_size=recipe.train.batch_size, seed=recipe.train.seed)
-    settings = TrainableSettings(
-        recipe.encoder.pooling, recipe.encoder.max_length, fastest_dtype(options.device) if dtype == "auto" else dtype
+    data = recipe.data
+    corpus = build_corpus(
+        lexicons,
+        scopes=data.scopes,
+        dev_share=data.dev_share,
+        spare_lineage=data.spare_lineage,
+        weights=data.weights,
     )
-    start = load_encoder(recipe.encoder.name)
-    if not isinstance(start, TransformerEncoder):
-        raise EncoderError("this recipe trains a transformer", where=recipe.encoder.name, got=type(start).__name__)
-    encoder = TrainableEncoder(start.folder, settings)
+    sampler = PairSampler(corpus, data, batch_size=recipe.train.batch_size, seed=recipe.train.seed)
+    encoder = make_encoder(recipe, corpus, device=options.device)
     dev = build_dev_set(corpus, n_queries=data.dev_queries, n_names=data.dev_names)
     logger.info("%d concepts to learn from, %d names held out", sampler.n_concepts, len(corpus.held_out))
     return Trainer(recipe, encoder, sampler, accelerator), dev
@@ -192,7 +192,8 @@ class _Run:
 def _summarise(
     progress: Progress, trainer: Trainer, dev: DevSet, lexicons: Sequence[Lexicon], *, out: Path, seconds: float
 ) -> Summary:
-    steps = trainer.recipe.train.steps
+    steps, device = trainer.recipe.train.steps, next(trainer.encoder.module.parameters()).device
+    kept = open_trained(out / "encoder", trainer.recipe.encoder, device=str(device))
     return Summary(
         outcome="finished" if progress.n_done == steps else "stopped early",
         encoder=str(out / "encoder"),
@@ -200,13 +201,14 @@ def _summarise(
         first_accuracy=progress.first_accuracy,
         best_accuracy=progress.best_accuracy,
         best_step=progress.best_step,
+        kept_accuracy=dev.accuracy(lambda texts: torch.from_numpy(kept.encode(texts))),
         n_concepts=trainer.sampler.n_concepts,
         n_dev=len(dev.queries),
         ontologies=tuple(f"{lexicon.ontology_name} {lexicon.version} {lexicon.content_hash}" for lexicon in lexicons),
         recipe=trainer.recipe.model_dump(mode="json"),
         version=__version__,
         torch=torch.__version__,
-        device=str(next(trainer.encoder.parameters()).device),
-        dtype=trainer.encoder.settings.dtype,
+        device=str(device),
+        dtype=trainer.encoder.dtype,
         seconds=round(seconds, 1),
     )

@@ -56,15 +56,15 @@ class Trainer:
     """An encoder under an objective; :meth:`advance` makes one step.
 
     Random numbers are a function of the recipe's seed and the step's number, so the state is: weights, optimiser,
-    objective with its memory bank, the watch, and the number of steps done.
+    objective with its memory bank, the sampler's neighbourhoods, the watch, and the number of steps done.
     """
 
     def __init__(
         self, recipe: Recipe, encoder: TrainableEncoder, sampler: PairSampler, accelerator: Accelerator
     ) -> None:
         self.recipe, self.sampler = recipe, sampler
-        self.encoder = encoder.to(accelerator.device)
-        self.encoder.freeze(recipe.encoder.frozen)
+        self.encoder = encoder
+        self.encoder.module.to(accelerator.device)
         self._accelerator = accelerator
         # With the whole batch in one chunk the cache would only encode it twice.
         cached = recipe.train.chunk_size < recipe.train.batch_size
@@ -80,7 +80,7 @@ class Trainer:
             query=encode,
             key=encode,
             width=self.encoder.width,
-            module=self.encoder,
+            module=self.encoder.module,
             encode_items=lambda items: self.encode([self.sampler.item_text(item) for item in items.tolist()]),
             device=self._accelerator.device,
         )
@@ -91,12 +91,13 @@ class Trainer:
         :raises CollapseError: when the loss is not finite, or the watch gives up; the encoder is then of no use.
         """
         began, settings = time.perf_counter(), self.recipe.train
+        if self.n_done in self.recipe.data.mine_at:
+            self.sampler.mine(self.encode)
         torch.manual_seed(settings.seed * 1_000_003 + self.n_done)
         share = rate_share(self.n_done, settings)
-        for group in self.optimiser.param_groups:
-            group["lr"] = group["peak"] * share
+        self.optimiser.set_rates(share)
         batch = self._moved(self.sampler.batch(self.n_done))
-        self.encoder.train()
+        self.encoder.module.train()
         self.optimiser.zero_grad()
         made = self.objective.loss(batch)
         parts = {name: float(part) for name, part in made.parts.items()}
@@ -105,7 +106,7 @@ class Trainer:
         self._accelerator.backward(made.loss)
         if self._cache is not None:
             self._cache.backward()
-        norm = float(torch.nn.utils.clip_grad_norm_(self._learned(), settings.clip))
+        norm = self.optimiser.clip(settings.clip)
         self.optimiser.step()
         self.objective.after_step()
         self.n_done += 1
@@ -118,9 +119,6 @@ class Trainer:
             collapse=self.watch.look(self.n_done, made.first, made.second),
             seconds=time.perf_counter() - began,
         )
-
-    def _learned(self) -> list[Tensor]:
-        return [parameter for group in self.optimiser.param_groups for parameter in group["params"]]
 
     def _moved(self, batch: Batch[list[str]]) -> Batch[list[str]]:
         """The batch with its tensors where the embeddings will be."""
@@ -135,10 +133,10 @@ class Trainer:
     @torch.no_grad()
     def encode(self, texts: Sequence[str]) -> Tensor:
         """The vectors of some texts without dropout and graph. *Shape:* (n_texts, width)."""
-        training = self.encoder.training
-        self.encoder.eval()
-        vectors: Tensor = self.encoder(texts)
-        self.encoder.train(training)
+        training = self.encoder.module.training
+        self.encoder.module.eval()
+        vectors = self.encoder(texts)
+        self.encoder.module.train(training)
         return vectors
 
 
