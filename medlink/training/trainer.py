@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING
 
 import torch
 from pydantic import TypeAdapter, ValidationError
@@ -23,10 +22,8 @@ from medlink.errors import SettingError
 from medlink.training.guard import CollapseError, CollapseWatch
 from medlink.training.optimiser import make_optimiser, rate_share
 from medlink.training.pairs import PairSampler
+from medlink.training.processes import Processes, SharedCache
 from medlink.training.recipe import Recipe
-
-if TYPE_CHECKING:
-    from accelerate import Accelerator
 
 # VICReg's ratio of covariance to variance.
 _COVARIANCE_SHARE = 0.04
@@ -57,18 +54,14 @@ class Trainer:
 
     Random numbers are a function of the recipe's seed and the step's number, so the state is: weights, optimiser,
     objective with its memory bank, the sampler's neighbourhoods, the watch, and the number of steps done.
+
+    :param processes: all of which draw the same batches, and share the work of learning from them.
     """
 
-    def __init__(
-        self, recipe: Recipe, encoder: TrainableEncoder, sampler: PairSampler, accelerator: Accelerator
-    ) -> None:
-        self.recipe, self.sampler = recipe, sampler
-        self.encoder = encoder
-        self.encoder.module.to(accelerator.device)
-        self._accelerator = accelerator
-        # With the whole batch in one chunk the cache would only encode it twice.
-        cached = recipe.train.chunk_size < recipe.train.batch_size
-        self._cache = GradCache[list[str]](self.encoder, chunk_size=recipe.train.chunk_size) if cached else None
+    def __init__(self, recipe: Recipe, encoder: TrainableEncoder, sampler: PairSampler, processes: Processes) -> None:
+        self.recipe, self.encoder, self.sampler, self.processes = recipe, encoder, sampler, processes
+        self.encoder.module.to(processes.device)
+        self._cache = _make_cache(encoder, recipe, processes)
         self.objective = make_objective(recipe, self._towers(), sampler)
         self.optimiser = make_optimiser(self.encoder, self.objective.parameters(), recipe.train)
         self.watch = CollapseWatch(recipe.guard)
@@ -82,7 +75,7 @@ class Trainer:
             width=self.encoder.width,
             module=self.encoder.module,
             encode_items=lambda items: self.encode([self.sampler.item_text(item) for item in items.tolist()]),
-            device=self._accelerator.device,
+            device=self.processes.device,
         )
 
     def advance(self) -> StepResult:
@@ -103,9 +96,7 @@ class Trainer:
         parts = {name: float(part) for name, part in made.parts.items()}
         if not math.isfinite(parts["loss"]):
             raise CollapseError("the loss is not finite", where=f"step {self.n_done + 1}", got=str(parts["loss"]))
-        self._accelerator.backward(made.loss)
-        if self._cache is not None:
-            self._cache.backward()
+        self._backward(made.loss)
         norm = self.optimiser.clip(settings.clip)
         self.optimiser.step()
         self.objective.after_step()
@@ -120,9 +111,18 @@ class Trainer:
             seconds=time.perf_counter() - began,
         )
 
+    def _backward(self, loss: Tensor) -> None:
+        """Bring the gradients of the whole batch to all parameters."""
+        torch.autograd.backward(loss)
+        if self._cache is not None:
+            self._cache.backward()
+        self.processes.sum_gradients(self.encoder.module.parameters())
+        # These every process has in full; the mean keeps a device's rounding from driving them apart.
+        self.processes.sum_gradients(self.objective.parameters(), share=1 / self.processes.n)
+
     def _moved(self, batch: Batch[list[str]]) -> Batch[list[str]]:
         """The batch with its tensors where the embeddings will be."""
-        device = self._accelerator.device
+        device = self.processes.device
         return replace(
             batch,
             concepts=batch.concepts.to(device),
@@ -138,6 +138,16 @@ class Trainer:
         vectors = self.encoder(texts)
         self.encoder.module.train(training)
         return vectors
+
+
+def _make_cache(
+    encoder: TrainableEncoder, recipe: Recipe, processes: Processes
+) -> GradCache[list[str]] | SharedCache | None:
+    """What stands between objective and encoder; nothing where one process encodes the whole batch in one chunk."""
+    if processes.n == 1 and recipe.train.chunk_size >= recipe.train.batch_size:
+        return None
+    cache = GradCache[list[str]](encoder, chunk_size=recipe.train.chunk_size)
+    return cache if processes.n == 1 else SharedCache(cache, processes)
 
 
 def make_objective(recipe: Recipe, towers: Towers[list[str]], sampler: PairSampler) -> Objective[list[str]]:
