@@ -45,18 +45,20 @@ def train(
     The folder then holds encoder/ (use it with --encoder), steps.jsonl, curves.png and recipe.json. Some of the
     ontologies' synonyms are held out; how many of them find their concept chooses the encoder that is kept.
     """
+    from medlink.training.extras import join_processes
     from medlink.training.recipe import read_recipe
     from medlink.training.run import RunOptions, load_lexicons  # brings in torch, which --help does not need
     from medlink.training.run import train as run_training
 
     recipe = read_recipe(recipe_path, overrides)
-    shown = not how["as_json"]
+    is_first = join_processes(str(how["device"])).is_first  # of several, one speaks
+    shown = is_first and not how["as_json"]
     lexicons = load_lexicons(recipe.data.ontologies, open_catalogue(workspace), show_progress=shown)
     options = RunOptions(device=str(how["device"]), resume=bool(how["resume"]), show_progress=shown)
     summary = run_training(recipe, lexicons, out, options)
-    if how["as_json"]:
+    if is_first and how["as_json"]:
         click.echo(json.dumps(asdict(summary), ensure_ascii=False))
-    else:
+    elif is_first:
         click.echo(
             f"{summary.outcome} after {summary.n_steps} steps: {summary.best_accuracy:.3f} of {summary.n_dev} held-out "
             f"names find their concept, {summary.first_accuracy:.3f} before\n{summary.encoder}"

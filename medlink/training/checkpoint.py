@@ -33,7 +33,7 @@ class Origin(BaseModel):
     @classmethod
     def of(cls, trainer: Trainer) -> Origin:
         """The origin of a training."""
-        content_hash, dtype = trainer.sampler.corpus.content_hash, trainer.encoder.settings.dtype
+        content_hash, dtype = trainer.sampler.corpus.content_hash, trainer.encoder.dtype
         return cls(recipe=trainer.recipe, ontologies=content_hash, dtype=dtype)
 
 
@@ -62,9 +62,10 @@ def save_checkpoint(folder: Path, trainer: Trainer, progress: Progress) -> None:
     """Write the checkpoint in place of the one before."""
 
     def fill(target: Path) -> Facts:
-        save_file(_ready(trainer.encoder.state_dict()), target / "encoder.safetensors")
+        save_file(_ready(trainer.encoder.module.state_dict()), target / "encoder.safetensors")
         save_file(_ready(trainer.objective.state()), target / "objective.safetensors")
-        save_file(_ready(_optimiser_state(trainer)), target / "optimiser.safetensors")
+        save_file(_ready(trainer.optimiser.state()), target / "optimiser.safetensors")
+        save_file(_ready(_mined(trainer)), target / "sampler.safetensors")
         (target / "progress.json").write_text(progress.model_dump_json(), encoding="utf-8")
         (target / "origin.json").write_text(Origin.of(trainer).model_dump_json(), encoding="utf-8")
         return {"medlink": __version__, "n_done": progress.n_done}
@@ -90,26 +91,18 @@ def load_checkpoint(folder: Path, trainer: Trainer) -> Progress:
             hint="Resume with what it was begun with, or begin anew in another folder.",
         )
     progress = Progress.model_validate_json((folder / "progress.json").read_text(encoding="utf-8"))
-    trainer.encoder.load_state_dict(load_file(folder / "encoder.safetensors"))
+    trainer.encoder.module.load_state_dict(load_file(folder / "encoder.safetensors"))
     trainer.objective.load_state(load_file(folder / "objective.safetensors"))
-    _load_optimiser(trainer, load_file(folder / "optimiser.safetensors"))
+    trainer.optimiser.load_state(load_file(folder / "optimiser.safetensors"))
+    trainer.sampler.neighbours = load_file(folder / "sampler.safetensors").get("neighbours")
     trainer.n_done, trainer.watch.n_bad = progress.n_done, progress.n_bad
     return progress
 
 
-def _optimiser_state(trainer: Trainer) -> dict[str, Tensor]:
-    """The optimiser's tensors by "parameter.name"; its rates follow from the recipe."""
-    state = trainer.optimiser.state_dict()["state"]
-    return {f"{number}.{name}": tensor for number, tensors in state.items() for name, tensor in tensors.items()}
-
-
-def _load_optimiser(trainer: Trainer, flat: dict[str, Tensor]) -> None:
-    state: dict[int, dict[str, Tensor]] = {}
-    for key, tensor in flat.items():
-        number, name = key.split(".", 1)
-        state.setdefault(int(number), {})[name] = tensor
-    groups = trainer.optimiser.state_dict()["param_groups"]
-    trainer.optimiser.load_state_dict({"state": state, "param_groups": groups})
+def _mined(trainer: Trainer) -> dict[str, Tensor]:
+    """The neighbourhoods, where some have been mined."""
+    neighbours = trainer.sampler.neighbours
+    return {} if neighbours is None else {"neighbours": neighbours}
 
 
 def _ready(state: dict[str, Tensor]) -> dict[str, Tensor]:

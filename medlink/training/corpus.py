@@ -11,10 +11,10 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
+from medlink.errors import SettingError
 from medlink.ontology.lexicon import Lexicon
 from medlink.records import Concept
 from medlink.text import normalise
-
 
 # A cross-reference that more concepts share is a drawer of a coarse classification, not a common meaning.
 _MOST_SHARERS = 8
@@ -26,14 +26,18 @@ _PREFIXES = {"MSH": "MESH", "UMLS_CUI": "UMLS", "MIM": "OMIM"}
 class Entry:
     """A concept of the corpus.
 
-    :param names: as the ontology writes them, the preferred one first, no two the same when normalised, none held out.
+    :param names: as the ontology writes them, the preferred one first, none held out.
+    :param normal: the same in normal form, no two the same.
     :param description: the preferred name and the definition, or empty where there is no definition.
+    :param weight: how often it is drawn where some are drawn more often, beside concepts of as many names.
     """
 
     id: str
     lexicon: Lexicon
     names: tuple[str, ...]
+    normal: tuple[str, ...]
     description: str
+    weight: float = 1.0
 
     def is_taken(self, text: str) -> bool:
         """Whether another concept of the same ontology bears this name."""
@@ -65,7 +69,12 @@ class Corpus:
 
 
 def build_corpus(
-    lexicons: Sequence[Lexicon], *, scopes: Collection[str], dev_share: float, spare_lineage: bool = False
+    lexicons: Sequence[Lexicon],
+    *,
+    scopes: Collection[str],
+    dev_share: float,
+    spare_lineage: bool = False,
+    weights: Sequence[float] = (),
 ) -> Corpus:
     """The corpus of some lexicons; their order gives the codes.
 
@@ -74,20 +83,32 @@ def build_corpus(
     :param scopes: of the names that count; preferred names always do.
     :param dev_share: share of the synonyms to hold out, in [0, 1].
     :param spare_lineage: whether ancestors and descendants are kin.
+    :param weights: of each lexicon's concepts, > 0; all 1 where none are given.
+    :raises SettingError: when there is not a weight for each lexicon.
     """
+    if weights and len(weights) != len(lexicons):
+        raise SettingError(
+            "not a weight for each ontology", where="data.weights", expected=str(len(lexicons)), got=str(len(weights))
+        )
     concepts = [(lexicon, concept) for lexicon in lexicons for concept in lexicon.concepts.values()]
     preferred = {normalise(concept.name) for _, concept in concepts}
     bearers = defaultdict[str, set[int]](set)
     held_out = defaultdict[str, set[int]](set)
     entries = []
+    drawn = [
+        weight
+        for lexicon, weight in zip(lexicons, weights or [1.0] * len(lexicons), strict=True)
+        for _ in lexicon.concepts
+    ]
     for code, (lexicon, concept) in enumerate(concepts):
         names = _distinct_names(concept, scopes)
         for name in names:
             bearers[name].add(code)
             if name not in preferred and name_share(name) < dev_share:
                 held_out[name].add(code)
-        kept = tuple(text for name, text in names.items() if name not in held_out)
-        entries.append(Entry(concept.id, lexicon, kept, _describe(concept)))
+        normal = tuple(name for name in names if name not in held_out)
+        written = tuple(names[name] for name in normal)
+        entries.append(Entry(concept.id, lexicon, written, normal, _describe(concept), drawn[code]))
     kin = {pair for codes in bearers.values() for pair in combinations(sorted(codes), 2)} | _equivalents(concepts)
     if spare_lineage:
         kin |= _lineages(concepts)

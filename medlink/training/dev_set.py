@@ -6,11 +6,14 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from medlink.contrastive.similarity import cosine_similarity
-from medlink.text import normalise
 from medlink.training.corpus import Corpus, name_share
+
+# Rows of the cosine matrix that are in memory at a time.
+_BLOCK = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,8 @@ class DevSet:
         """
         if not self.queries:
             return 0.0
-        nearest = cosine_similarity(encode(self.queries), encode(self.names)).argmax(dim=1)
+        queries, names = encode(self.queries), encode(self.names)
+        nearest = torch.cat([cosine_similarity(block, names).argmax(dim=1) for block in torch.split(queries, _BLOCK)])
         found = [not gold.isdisjoint(self.bearers[row]) for gold, row in zip(self.gold, nearest.tolist(), strict=True)]
         return sum(found) / len(found)
 
@@ -46,8 +50,8 @@ def build_dev_set(corpus: Corpus, *, n_queries: int, n_names: int) -> DevSet:
     """
     bearers = defaultdict[str, set[int]](set)
     for code, entry in enumerate(corpus.entries):
-        for text in entry.names:
-            bearers[normalise(text)].add(code)
+        for name in entry.normal:
+            bearers[name].add(code)
     named = {code for codes in bearers.values() for code in codes}
     askable = [item for item in corpus.held_out if item.concepts & named]
     asked = sorted(askable, key=lambda item: name_share(item.name))[:n_queries]

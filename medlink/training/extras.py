@@ -1,14 +1,12 @@
-"""The optional packages that training needs, and the device that one of them finds."""
+"""The optional packages that training needs, and the device and the other processes that one of them finds."""
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from medlink.errors import MissingExtraError, SettingError
-
-if TYPE_CHECKING:
-    from accelerate import Accelerator
+from medlink.training.processes import Processes
 
 
 def import_extra(name: str) -> Any:  # noqa: ANN401
@@ -25,17 +23,16 @@ def import_extra(name: str) -> Any:  # noqa: ANN401
         ) from error
 
 
-def open_accelerator(device: str) -> Accelerator:
-    """The accelerator for a device: ``cpu``, ``cuda`` or ``mps``.
+def join_processes(device: str) -> Processes:
+    """The place of the running process among those that ``accelerate launch`` started.
 
+    :param device: ``cpu``, ``cuda`` or ``mps``.
     :raises MissingExtraError: when accelerate is not installed.
-    :raises SettingError: when this machine has no such device, or several processes were launched.
+    :raises SettingError: when this machine has no such device.
     """
-    accelerator: Accelerator = import_extra("accelerate").Accelerator(cpu=device == "cpu")
+    accelerator = import_extra("accelerate").Accelerator(cpu=device == "cpu")
     if accelerator.device.type != device:
         raise SettingError(
             "this machine has no such device", where="device", expected=f"cpu or {accelerator.device.type}", got=device
         )
-    if accelerator.num_processes > 1:
-        raise SettingError("training runs in one process", got=f"{accelerator.num_processes}")
-    return accelerator
+    return Processes(accelerator.process_index, accelerator.num_processes, accelerator.device)

@@ -15,10 +15,13 @@ from medlink.training.trainer import StepResult
 
 
 class Journal:
-    """The lines of a training, appended one by one; each says its "kind": step, evaluation or summary."""
+    """The lines of a training, appended one by one; each says its "kind": step, evaluation or summary.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    :param is_kept: whether anything is written; of several processes, one writes for all.
+    """
+
+    def __init__(self, path: Path, *, is_kept: bool = True) -> None:
+        self.path, self._is_kept = path, is_kept
 
     def write_step(self, result: StepResult) -> None:
         """Append the line of a step."""
@@ -26,6 +29,8 @@ class Journal:
 
     def write(self, kind: str, facts: Mapping[str, Any]) -> None:
         """Append a line."""
+        if not self._is_kept:
+            return
         with self.path.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps({"kind": kind, **facts}) + "\n")
 
@@ -48,6 +53,8 @@ class Journal:
 
         A last line that a crash cut short is dropped too.
         """
+        if not self._is_kept:
+            return
         kept = []
         for line in self.path.read_text(encoding="utf-8").splitlines(keepends=True) if self.path.exists() else ():
             if not line.endswith("\n"):
@@ -63,6 +70,8 @@ class Journal:
 
         :raises MissingExtraError: when matplotlib is not installed.
         """
+        if not self._is_kept:
+            return
         lines = self.lines()
         steps = [line for line in lines if line["kind"] == "step"]
         looks = [line for line in steps if line["collapse"]]

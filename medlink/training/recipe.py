@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
 from medlink.encoder.default import DEFAULT_ENCODER
+from medlink.encoder.ngram_features import FeatureSettings
 from medlink.errors import SettingError
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -27,12 +28,18 @@ class DataSection(Section):
     """From which names pairs are made, and which names are kept back to measure.
 
     :param ontologies: names in the catalogue or files; those of the catalogue are cut to their default branch.
+    :param weights: with ``draw = "weighted"``, how often a concept of each ontology is drawn; none are all alike.
     :param pairs: ``synonyms``: two names of a concept; ``views``: one name twice, each time augmented;
         ``definitions``: a name, and the preferred name with the definition.
     :param scopes: of the names that count as synonyms.
     :param augmentation: operations of ``medlink.contrastive.augmentation.OPERATIONS``.
     :param augmented: share of the texts that are augmented; with ``views``, of each side.
+    :param draw: ``epoch``: each concept once before any comes again; ``weighted``: concepts of many names more often,
+        and with ``pairs = "synonyms"`` those of a single one too, beside an augmented variant of it.
     :param group: concepts that stand together in a batch because their names are alike; 1 mixes at random.
+    :param mine_at: steps before which each concept's neighbourhood is found anew with the encoder as it is then.
+    :param n_group: concepts of a neighbourhood, the one that it is of among them.
+    :param near_share: share of a batch that neighbourhoods fill once they have been found.
     :param spare_lineage: whether a concept's ancestors and descendants must not repel it; concepts that share a name
         never do.
     :param dev_share: share of the synonyms that are held out, chosen by hash.
@@ -41,28 +48,69 @@ class DataSection(Section):
     """
 
     ontologies: Annotated[tuple[str, ...], Field(min_length=1)] = ("hpo",)
+    weights: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] = ()
     pairs: Literal["synonyms", "views", "definitions"] = "synonyms"
     scopes: tuple[Literal["PREFERRED", "EXACT", "NARROW", "BROAD", "RELATED"], ...] = ("PREFERRED", "EXACT")
     augmentation: tuple[str, ...] = ()
     augmented: Share = 0.15
+    draw: Literal["epoch", "weighted"] = "epoch"
     group: Count = 1
+    mine_at: tuple[Annotated[int, Field(ge=0)], ...] = ()
+    n_group: Annotated[int, Field(ge=2)] = 8
+    near_share: Share = 0.25
     spare_lineage: bool = False
     dev_share: Share = 0.05
     dev_queries: Count = 500
     dev_names: Count = 5000
 
+    @model_validator(mode="after")
+    def _check_weights(self) -> DataSection:
+        if self.weights and len(self.weights) != len(self.ontologies):
+            raise ValueError("there must be a weight for each of `ontologies`, or none")
+        if self.weights and self.draw != "weighted":
+            raise ValueError('`weights` need `draw = "weighted"`')
+        return self
 
-class EncoderSection(Section):
-    """What is trained.
+
+class TransformerSection(Section):
+    """A transformer to train.
 
     :param name: the default encoder, or a Hugging Face folder.
     :param frozen: 0 trains everything, 1 leaves the embeddings, 1 + n the embeddings and the first n layers.
     """
 
+    kind: Literal["transformer"] = "transformer"
     name: str = DEFAULT_ENCODER
     pooling: Literal["mean", "first"] = "mean"
     max_length: Count = 32
     frozen: Annotated[int, Field(ge=0)] = 0
+
+
+class SurfaceSection(Section):
+    """A surface tower to train.
+
+    :param name: a folder with the surface tower to go on from; none begins with random vectors.
+    :param features: what is hashed.
+    :param width: numbers in a vector.
+    :param bits: a number of the table that is written, 4 or 8.
+    """
+
+    kind: Literal["surface"] = "surface"
+    name: str = ""
+    features: FeatureSettings = FeatureSettings()
+    width: Annotated[int, Field(ge=2)] = 256
+    bits: Literal[4, 8] = 8
+
+
+def _kind_of(encoder: object) -> object:
+    """The kind that an encoder's section is of; a transformer where it says nothing."""
+    return encoder.get("kind", "transformer") if isinstance(encoder, dict) else getattr(encoder, "kind", None)
+
+
+EncoderSection = Annotated[
+    Annotated[TransformerSection, Tag("transformer")] | Annotated[SurfaceSection, Tag("surface")],
+    Discriminator(_kind_of),
+]
 
 
 class ObjectiveSection(Section):
@@ -83,10 +131,12 @@ class TrainSection(Section):
 
     :param batch_size: pairs a step.
     :param chunk_size: texts that are encoded with a graph at a time; the gradient is that of the whole batch.
+    :param learning_rate: of the top layer by AdamW, or of a surface tower's rows by row-wise Adagrad.
     :param head_rate: the rate of what the objective learns itself: heads, predictor, temperature.
     :param layer_decay: each layer learns at this share of the rate of the one above it; 1 is one rate for all.
-    :param warmup: share of the steps in which the rate rises, before it falls to 0 on a straight line.
-    :param clip: greatest norm of the gradient.
+    :param warmup: share of the steps in which the rate rises on a straight line.
+    :param decline: from where it falls to 0 on a straight line: ``after_warmup``, or ``from_start``, as a factor.
+    :param clip: greatest norm of the gradient, less that of a surface tower's rows, whose steps know no scale.
     :param dtype: ``auto`` is ``bfloat16`` where this machine computes fastest in it, else ``float32``.
     :param evaluate_every: steps between looks at the dev set.
     :param patience: looks without a gain after which training ends early; 0 for never.
@@ -99,6 +149,7 @@ class TrainSection(Section):
     head_rate: Annotated[float, Field(ge=0)] = 1e-3
     layer_decay: Annotated[float, Field(gt=0, le=1)] = 0.9
     warmup: Share = 0.1
+    decline: Literal["after_warmup", "from_start"] = "after_warmup"
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     clip: Annotated[float, Field(gt=0)] = 1.0
     seed: int = 0
@@ -126,7 +177,7 @@ class Recipe(Section):
     """All settings of a training; the same recipe, data and device give the same encoder."""
 
     data: DataSection = DataSection()
-    encoder: EncoderSection = EncoderSection()
+    encoder: EncoderSection = TransformerSection()
     objective: ObjectiveSection
     train: TrainSection = TrainSection()
     guard: GuardSection = GuardSection()
@@ -157,10 +208,16 @@ def check_recipe(settings: Mapping[str, Any], *, where: str) -> Recipe:
     except ValidationError as error:
         first, n_more = error.errors()[0], error.error_count() - 1
         raise SettingError(
-            f"{'.'.join(map(str, first['loc']))}: {first['msg'].lower()}",
+            f"{_key(first['loc'])}: {first['msg'].lower()}",
             where=where,
             got=repr(first["input"]) + (f", and {n_more} more" if n_more else ""),
         ) from error
+
+
+def _key(place: Sequence[int | str]) -> str:
+    """A setting as a recipe calls it: without the encoder's kind, which stands in pydantic's paths but in no key."""
+    section, *rest = map(str, place)
+    return ".".join([section, *rest[1:]] if section == "encoder" and len(rest) > 1 else [section, *rest])
 
 
 def _set(settings: dict[str, Any], override: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,13 +21,13 @@ class RowAdagrad(Optimizer):
     As in the embedding tables of FBGEMM ("exact row-wise Adagrad"): state and work of a step are small. A rare row's
     first step is as long as the rate, whatever the loss's scale.
 
-    :param rate: > 0; 0.2 to 0.6 trains the surface tower best, 0.05 far too slowly.
+    :param rate: >= 0; 0.2 to 0.6 trains the surface tower best, 0.05 far too slowly.
     :raises SettingError: when it is not.
     """
 
-    def __init__(self, tables: Iterable[Tensor], *, rate: float) -> None:
-        if not rate > 0:
-            raise SettingError("this setting is out of its range", where="rate", expected="> 0", got=str(rate))
+    def __init__(self, tables: Iterable[Tensor] | Iterable[dict[str, Any]], *, rate: float) -> None:
+        if not rate >= 0:
+            raise SettingError("this setting is out of its range", where="rate", expected=">= 0", got=str(rate))
         super().__init__(tables, {"lr": rate})
 
     @torch.no_grad()

@@ -12,20 +12,18 @@ import torch
 from tqdm import tqdm
 
 from medlink import __version__
-from medlink.encoder.loading import load_encoder
-from medlink.encoder.trainable import TrainableEncoder, TrainableSettings
-from medlink.encoder.transformer import TransformerEncoder, fastest_dtype
-from medlink.errors import EncoderError, MedlinkError, SettingError
+from medlink.errors import MedlinkError, SettingError
 from medlink.ontology.catalogue import Catalogue, load_ontology
 from medlink.ontology.lexicon import Lexicon
 from medlink.store.artifacts import Facts, write_artifact
 from medlink.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from medlink.training.corpus import build_corpus
 from medlink.training.dev_set import DevSet, build_dev_set
-from medlink.training.extras import import_extra, open_accelerator
+from medlink.training.extras import import_extra, join_processes
 from medlink.training.journal import Journal
 from medlink.training.pairs import PairSampler
 from medlink.training.recipe import Recipe
+from medlink.training.start import make_encoder, open_trained
 from medlink.training.trainer import Trainer
 
 logger = logging.getLogger(__name__)
@@ -54,6 +52,7 @@ class Summary:
     :param encoder: the folder of the best encoder by dev accuracy.
     :param first_accuracy: on the dev set before training.
     :param best_accuracy: of the encoder that was kept, reached after ``best_step`` steps.
+    :param kept_accuracy: of the same as it is read from its folder: in few bits, or in other numbers than in training.
     :param seconds: of this run; of its last part where it was resumed.
     """
 
@@ -63,6 +62,7 @@ class Summary:
     first_accuracy: float
     best_accuracy: float
     best_step: int
+    kept_accuracy: float
     n_concepts: int
     n_dev: int
     ontologies: tuple[str, ...]
@@ -92,22 +92,26 @@ def train(recipe: Recipe, lexicons: Sequence[Lexicon], out: Path, options: RunOp
     """Train an encoder by a recipe; ``out`` then holds ``encoder/``, ``steps.jsonl``, ``curves.png``, ``recipe.json``.
 
     A run that was cut off and resumed gives the same encoder as one that was not; on a CPU bit for bit, as long as the
-    number of threads stays.
+    number of threads and of processes stays. Under ``accelerate launch`` all processes call this; the first one writes.
 
     :raises SettingError: when ``out`` holds another training, or a setting is out of its range.
     :raises CollapseError: when the representation collapses; journal and curves tell how.
     :raises MissingExtraError: when the packages of the extra ``train`` are not installed.
     """
-    checkpoint, journal = out / "checkpoint", Journal(out / "steps.jsonl")
-    if not options.resume and (journal.path.exists() or checkpoint.exists()):
+    checkpoint = out / "checkpoint"
+    if not options.resume and ((out / "steps.jsonl").exists() or checkpoint.exists()):
         raise SettingError(
             "this folder holds a training already", where=str(out), hint="Resume it, or choose another folder."
         )
     trainer, dev = _set_up(recipe, lexicons, options)
-    out.mkdir(parents=True, exist_ok=True)
+    processes = trainer.processes
     progress = load_checkpoint(checkpoint, trainer) if options.resume and checkpoint.exists() else Progress()
+    processes.wait()  # all have looked at the folder before the first one writes
+    journal = Journal(out / "steps.jsonl", is_kept=processes.is_first)
+    if processes.is_first:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "recipe.json").write_text(recipe.model_dump_json(indent=2) + "\n", encoding="utf-8")
     journal.rewind(progress.n_done)
-    (out / "recipe.json").write_text(recipe.model_dump_json(indent=2) + "\n", encoding="utf-8")
     began = time.perf_counter()
     try:
         # Each step seeds torch's generators; the caller's are put back at the end.
@@ -117,6 +121,7 @@ def train(recipe: Recipe, lexicons: Sequence[Lexicon], out: Path, options: RunOp
         journal.write("summary", {"outcome": "stopped", "reason": str(error), "step": trainer.n_done})
         journal.draw(out / "curves.png")
         raise
+    processes.wait()  # the encoder is written
     summary = _summarise(progress, trainer, dev, lexicons, out=out, seconds=time.perf_counter() - began)
     journal.write("summary", asdict(summary))
     journal.draw(out / "curves.png")
@@ -124,21 +129,21 @@ def train(recipe: Recipe, lexicons: Sequence[Lexicon], out: Path, options: RunOp
 
 
 def _set_up(recipe: Recipe, lexicons: Sequence[Lexicon], options: RunOptions) -> tuple[Trainer, DevSet]:
-    accelerator = open_accelerator(options.device)
+    processes = join_processes(options.device)
     import_extra("matplotlib")  # hours later the curves need it
-    data, dtype = recipe.data, recipe.train.dtype
-    corpus = build_corpus(lexicons, scopes=data.scopes, dev_share=data.dev_share, spare_lineage=data.spare_lineage)
-    sampler = PairSampler(corpus, data, batch_size=recipe.train.batch_size, seed=recipe.train.seed)
-    settings = TrainableSettings(
-        recipe.encoder.pooling, recipe.encoder.max_length, fastest_dtype(options.device) if dtype == "auto" else dtype
+    data = recipe.data
+    corpus = build_corpus(
+        lexicons,
+        scopes=data.scopes,
+        dev_share=data.dev_share,
+        spare_lineage=data.spare_lineage,
+        weights=data.weights,
     )
-    start = load_encoder(recipe.encoder.name)
-    if not isinstance(start, TransformerEncoder):
-        raise EncoderError("this recipe trains a transformer", where=recipe.encoder.name, got=type(start).__name__)
-    encoder = TrainableEncoder(start.folder, settings)
+    sampler = PairSampler(corpus, data, batch_size=recipe.train.batch_size, seed=recipe.train.seed)
+    encoder = make_encoder(recipe, corpus, device=options.device)
     dev = build_dev_set(corpus, n_queries=data.dev_queries, n_names=data.dev_names)
     logger.info("%d concepts to learn from, %d names held out", sampler.n_concepts, len(corpus.held_out))
-    return Trainer(recipe, encoder, sampler, accelerator), dev
+    return Trainer(recipe, encoder, sampler, processes), dev
 
 
 class _Run:
@@ -151,7 +156,8 @@ class _Run:
         settings = self._trainer.recipe.train
         if progress.n_done == 0:
             progress = self._evaluate(progress)
-        with tqdm(total=settings.steps, initial=progress.n_done, desc="training", disable=not show_progress) as bar:
+        shown = show_progress and self._trainer.processes.is_first
+        with tqdm(total=settings.steps, initial=progress.n_done, desc="training", disable=not shown) as bar:
             while progress.n_done < settings.steps and not self._is_over(progress):
                 result = self._trainer.advance()
                 self._journal.write_step(result)
@@ -163,7 +169,7 @@ class _Run:
                 if last or result.step % settings.evaluate_every == 0:
                     progress = self._evaluate(progress)
                 if last or self._is_over(progress) or result.step % settings.checkpoint_every == 0:
-                    save_checkpoint(self._out / "checkpoint", self._trainer, progress)
+                    self._save(progress)
         return progress
 
     def _is_over(self, progress: Progress) -> bool:
@@ -172,7 +178,7 @@ class _Run:
 
     def _evaluate(self, progress: Progress) -> Progress:
         """The progress with a look at the dev set; the encoder is kept if it is the best yet (or there is no set)."""
-        accuracy = self._dev.accuracy(self._trainer.encode)
+        accuracy = self._trainer.processes.agree(self._dev.accuracy(self._trainer.encode))
         self._journal.write("evaluation", {"step": progress.n_done, "accuracy": accuracy})
         first = accuracy if progress.n_done == 0 else progress.first_accuracy
         if accuracy <= progress.best_accuracy and self._dev.queries:
@@ -181,7 +187,14 @@ class _Run:
         best = {"first_accuracy": first, "best_accuracy": accuracy, "best_step": progress.n_done, "n_worse": 0}
         return progress.model_copy(update=best)
 
+    def _save(self, progress: Progress) -> None:
+        if self._trainer.processes.is_first:
+            save_checkpoint(self._out / "checkpoint", self._trainer, progress)
+
     def _keep(self, accuracy: float, n_steps: int) -> None:
+        if not self._trainer.processes.is_first:
+            return
+
         def fill(target: Path) -> Facts:
             self._trainer.encoder.save(target)
             return {"medlink": __version__, "dev_accuracy": accuracy, "n_steps": n_steps}
@@ -192,7 +205,8 @@ class _Run:
 def _summarise(
     progress: Progress, trainer: Trainer, dev: DevSet, lexicons: Sequence[Lexicon], *, out: Path, seconds: float
 ) -> Summary:
-    steps = trainer.recipe.train.steps
+    steps, device = trainer.recipe.train.steps, next(trainer.encoder.module.parameters()).device
+    kept = open_trained(out / "encoder", trainer.recipe.encoder, device=str(device))
     return Summary(
         outcome="finished" if progress.n_done == steps else "stopped early",
         encoder=str(out / "encoder"),
@@ -200,13 +214,14 @@ def _summarise(
         first_accuracy=progress.first_accuracy,
         best_accuracy=progress.best_accuracy,
         best_step=progress.best_step,
+        kept_accuracy=dev.accuracy(lambda texts: torch.from_numpy(kept.encode(texts))),
         n_concepts=trainer.sampler.n_concepts,
         n_dev=len(dev.queries),
         ontologies=tuple(f"{lexicon.ontology_name} {lexicon.version} {lexicon.content_hash}" for lexicon in lexicons),
         recipe=trainer.recipe.model_dump(mode="json"),
         version=__version__,
         torch=torch.__version__,
-        device=str(next(trainer.encoder.parameters()).device),
-        dtype=trainer.encoder.settings.dtype,
+        device=str(device),
+        dtype=trainer.encoder.dtype,
         seconds=round(seconds, 1),
     )

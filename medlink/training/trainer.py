@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING
 
 import torch
 from pydantic import TypeAdapter, ValidationError
@@ -23,10 +22,8 @@ from medlink.errors import SettingError
 from medlink.training.guard import CollapseError, CollapseWatch
 from medlink.training.optimiser import make_optimiser, rate_share
 from medlink.training.pairs import PairSampler
+from medlink.training.processes import Processes, SharedCache
 from medlink.training.recipe import Recipe
-
-if TYPE_CHECKING:
-    from accelerate import Accelerator
 
 # VICReg's ratio of covariance to variance.
 _COVARIANCE_SHARE = 0.04
@@ -56,19 +53,15 @@ class Trainer:
     """An encoder under an objective; :meth:`advance` makes one step.
 
     Random numbers are a function of the recipe's seed and the step's number, so the state is: weights, optimiser,
-    objective with its memory bank, the watch, and the number of steps done.
+    objective with its memory bank, the sampler's neighbourhoods, the watch, and the number of steps done.
+
+    :param processes: all of which draw the same batches, and share the work of learning from them.
     """
 
-    def __init__(
-        self, recipe: Recipe, encoder: TrainableEncoder, sampler: PairSampler, accelerator: Accelerator
-    ) -> None:
-        self.recipe, self.sampler = recipe, sampler
-        self.encoder = encoder.to(accelerator.device)
-        self.encoder.freeze(recipe.encoder.frozen)
-        self._accelerator = accelerator
-        # With the whole batch in one chunk the cache would only encode it twice.
-        cached = recipe.train.chunk_size < recipe.train.batch_size
-        self._cache = GradCache[list[str]](self.encoder, chunk_size=recipe.train.chunk_size) if cached else None
+    def __init__(self, recipe: Recipe, encoder: TrainableEncoder, sampler: PairSampler, processes: Processes) -> None:
+        self.recipe, self.encoder, self.sampler, self.processes = recipe, encoder, sampler, processes
+        self.encoder.module.to(processes.device)
+        self._cache = _make_cache(encoder, recipe, processes)
         self.objective = make_objective(recipe, self._towers(), sampler)
         self.optimiser = make_optimiser(self.encoder, self.objective.parameters(), recipe.train)
         self.watch = CollapseWatch(recipe.guard)
@@ -80,9 +73,9 @@ class Trainer:
             query=encode,
             key=encode,
             width=self.encoder.width,
-            module=self.encoder,
+            module=self.encoder.module,
             encode_items=lambda items: self.encode([self.sampler.item_text(item) for item in items.tolist()]),
-            device=self._accelerator.device,
+            device=self.processes.device,
         )
 
     def advance(self) -> StepResult:
@@ -91,21 +84,20 @@ class Trainer:
         :raises CollapseError: when the loss is not finite, or the watch gives up; the encoder is then of no use.
         """
         began, settings = time.perf_counter(), self.recipe.train
+        if self.n_done in self.recipe.data.mine_at:
+            self.sampler.mine(self.encode)
         torch.manual_seed(settings.seed * 1_000_003 + self.n_done)
         share = rate_share(self.n_done, settings)
-        for group in self.optimiser.param_groups:
-            group["lr"] = group["peak"] * share
+        self.optimiser.set_rates(share)
         batch = self._moved(self.sampler.batch(self.n_done))
-        self.encoder.train()
+        self.encoder.module.train()
         self.optimiser.zero_grad()
         made = self.objective.loss(batch)
         parts = {name: float(part) for name, part in made.parts.items()}
         if not math.isfinite(parts["loss"]):
             raise CollapseError("the loss is not finite", where=f"step {self.n_done + 1}", got=str(parts["loss"]))
-        self._accelerator.backward(made.loss)
-        if self._cache is not None:
-            self._cache.backward()
-        norm = float(torch.nn.utils.clip_grad_norm_(self._learned(), settings.clip))
+        self._backward(made.loss)
+        norm = self.optimiser.clip(settings.clip)
         self.optimiser.step()
         self.objective.after_step()
         self.n_done += 1
@@ -119,12 +111,18 @@ class Trainer:
             seconds=time.perf_counter() - began,
         )
 
-    def _learned(self) -> list[Tensor]:
-        return [parameter for group in self.optimiser.param_groups for parameter in group["params"]]
+    def _backward(self, loss: Tensor) -> None:
+        """Bring the gradients of the whole batch to all parameters."""
+        torch.autograd.backward(loss)
+        if self._cache is not None:
+            self._cache.backward()
+        self.processes.sum_gradients(self.encoder.module.parameters())
+        # These every process has in full; the mean keeps a device's rounding from driving them apart.
+        self.processes.sum_gradients(self.objective.parameters(), share=1 / self.processes.n)
 
     def _moved(self, batch: Batch[list[str]]) -> Batch[list[str]]:
         """The batch with its tensors where the embeddings will be."""
-        device = self._accelerator.device
+        device = self.processes.device
         return replace(
             batch,
             concepts=batch.concepts.to(device),
@@ -135,11 +133,21 @@ class Trainer:
     @torch.no_grad()
     def encode(self, texts: Sequence[str]) -> Tensor:
         """The vectors of some texts without dropout and graph. *Shape:* (n_texts, width)."""
-        training = self.encoder.training
-        self.encoder.eval()
-        vectors: Tensor = self.encoder(texts)
-        self.encoder.train(training)
+        training = self.encoder.module.training
+        self.encoder.module.eval()
+        vectors = self.encoder(texts)
+        self.encoder.module.train(training)
         return vectors
+
+
+def _make_cache(
+    encoder: TrainableEncoder, recipe: Recipe, processes: Processes
+) -> GradCache[list[str]] | SharedCache | None:
+    """What stands between objective and encoder; nothing where one process encodes the whole batch in one chunk."""
+    if processes.n == 1 and recipe.train.chunk_size >= recipe.train.batch_size:
+        return None
+    cache = GradCache[list[str]](encoder, chunk_size=recipe.train.chunk_size)
+    return cache if processes.n == 1 else SharedCache(cache, processes)
 
 
 def make_objective(recipe: Recipe, towers: Towers[list[str]], sampler: PairSampler) -> Objective[list[str]]:

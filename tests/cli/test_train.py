@@ -9,6 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from medlink.cli.main import main
+from medlink.linking.assemble import load_linker
+from medlink.linking.recipe import Recipe
 from tests.conftest import TINY_OBO
 
 RECIPES = Path(__file__).parents[2] / "pipelines" / "recipes"
@@ -33,6 +35,32 @@ def test_train_writes_an_encoder_and_says_where(arguments: list[str], tmp_path: 
     assert "finished after 2 steps" in result.output
     found = {path.name for path in (tmp_path / "out").iterdir() if not path.name.startswith(".")}
     assert found == {"checkpoint", "encoder", "steps.jsonl", "curves.png", "recipe.json"}
+
+
+def test_train_makes_a_surface_tower_that_links(tmp_path: Path) -> None:
+    settings = [
+        f'data.ontologies=["{TINY_OBO.as_posix()}"]',
+        "data.dev_share=0.3",
+        "encoder.width=32",
+        "encoder.features.bits=12",
+        "train.steps=12",
+        "train.batch_size=8",
+    ]
+    overrides = [part for setting in settings for part in ("--set", setting)]
+    out = tmp_path / "out"
+    arguments = ["train", "--recipe", str(RECIPES / "surface.toml"), "--out", str(out), *overrides]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    linker = load_linker(Recipe(tmp_path / "workspace", ontology=str(TINY_OBO), encoder=str(out / "encoder")))
+    (ranked,) = linker.rank(["cysts of the kidney"], k=3)
+    assert ranked[0].concept_id == "HP:0000107"
+
+
+def test_train_says_which_ontology_it_does_not_know(arguments: list[str], tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, [*arguments, "--set", 'data.ontologies=["nowhere"]'])
+    assert result.exit_code == 1
+    assert "nowhere" in result.output
+    assert not (tmp_path / "out").exists()
 
 
 def test_train_json_is_the_summary(arguments: list[str], tmp_path: Path) -> None:

@@ -217,6 +217,11 @@ def test_clip_is_symmetric_info_nce_between_the_towers() -> None:
     torch.testing.assert_close(of_table("clip", temperature=0.5), expected)
 
 
+def test_clip_leaves_the_temperature_where_it_is_not_learned() -> None:
+    objective = build_objective("clip", TABLE, {"learned": False})
+    assert [parameter.requires_grad for parameter in objective.parameters()] == [False]
+
+
 def test_moco_starts_as_info_nce_and_then_adds_the_queue() -> None:
     moco = build_objective("moco", TABLE, {"temperature": 0.5, "capacity": 6})
     expected = info_nce(cosine_similarity(FIRST, SECOND), ACROSS, temperature=0.5)

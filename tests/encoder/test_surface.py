@@ -181,23 +181,24 @@ def test_encoder_refuses_an_empty_folder(tmp_path: Path) -> None:
 
 def test_tower_gives_the_encoders_vectors(table: Table) -> None:
     tower = SurfaceTower(FEATURES, torch.from_numpy(table))
-    vectors = tower(extract_features(TEXTS, FEATURES)).detach().numpy()
+    vectors = tower(TEXTS).detach().numpy()
     some = [place for place, text in enumerate(TEXTS) if text]
     assert vectors[some] == pytest.approx(embed(TEXTS, table, FEATURES)[some], abs=1e-6)
 
 
 def test_tower_has_gradients_for_the_features_that_occur_only(table: Table) -> None:
     tower = SurfaceTower(FEATURES, torch.from_numpy(table.copy()))
-    features = extract_features(["seizure", "seizures"], FEATURES)
-    (vectors := tower(features))[0].dot(vectors[1]).backward()
+    (vectors := tower(["seizure", "seizures"]))[0].dot(vectors[1]).backward()
     gradient = tower.rows.weight.grad
     assert gradient is not None
     assert gradient.is_sparse
-    assert gradient.coalesce().indices()[0].tolist() == sorted(set(features.buckets.tolist()))
+    assert gradient.coalesce().indices()[0].tolist() == sorted(
+        set(extract_features(["seizure", "seizures"], FEATURES).buckets.tolist())
+    )
 
 
 def test_tower_at_random_ranks_like_tf_idf(tiny_lexicon: Lexicon) -> None:
     names = tiny_lexicon.names
     tower = SurfaceTower.at_random(FeatureSettings(), names, width=256, seed=0)
-    nearest = np.argmax(tower.encode(["renal cysts of the kidney"]) @ tower.encode(names).T, axis=1)
+    nearest = (tower(["renal cysts of the kidney"]) @ tower(names).T).argmax(dim=1)
     assert names[int(nearest[0])] == "renal cysts"

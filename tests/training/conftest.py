@@ -16,6 +16,9 @@ from medlink.training.run import RunOptions, Summary, train
 Settings = Mapping[str, Mapping[str, Any]]
 Start = Callable[..., Summary]
 
+#: An encoder section for a surface tower that trains in a moment.
+SURFACE: Mapping[str, Any] = {"kind": "surface", "name": "", "width": 32, "features": {"bits": 12}}
+
 
 def small_settings(encoder_folder: Path, changes: Settings) -> dict[str, dict[str, Any]]:
     """Settings for a few steps, with some of them changed."""

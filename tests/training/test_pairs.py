@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -15,9 +17,11 @@ from medlink.text import normalise
 from medlink.training.corpus import Corpus, build_corpus, name_share
 from medlink.training.dev_set import build_dev_set
 from medlink.training.pairs import PairSampler
-from medlink.training.recipe import DataSection
+from medlink.training.recipe import DataSection, read_recipe
 
 EXACT = ("PREFERRED", "EXACT")
+WEIGHTED = DataSection(draw="weighted", augmentation=("typo", "inflect"), augmented=0.0, near_share=0.5)
+SEMANTIC = Path(__file__).parents[2] / "pipelines" / "recipes" / "semantic.toml"
 
 
 def lexicon_of(name: str, *concepts: Concept) -> Lexicon:
@@ -56,11 +60,29 @@ def test_build_corpus_knows_concepts_that_share_a_name() -> None:
     assert build_corpus([one, two], scopes=EXACT, dev_share=0.0).kin.tolist() == [[0, 2]]
 
 
+def test_build_corpus_knows_concepts_that_share_a_reference_but_not_a_drawer() -> None:
+    crowd = [Concept(f"A:{number}", f"name {number}", xrefs=("ICD9:780",)) for number in range(9)]
+    one = lexicon_of("one", Concept("B:1", "eins", xrefs=("UMLS:1",)), Concept("B:2", "zwei", xrefs=("a:2",)))
+    two = lexicon_of("two", Concept("C:1", "uno", xrefs=("UMLS_CUI:1",)))
+    corpus = build_corpus([lexicon_of("crowd", *crowd), one, two], scopes=EXACT, dev_share=0.0)
+    assert corpus.kin.tolist() == [[2, 10], [9, 11]]
+
+
+def test_build_corpus_weighs_the_concepts_of_each_ontology() -> None:
+    one, two = lexicon_of("one", Concept("A:1", "a")), lexicon_of("two", Concept("B:1", "b"), Concept("B:2", "c"))
+    entries = build_corpus([one, two], scopes=EXACT, dev_share=0.0, weights=(1.0, 0.3)).entries
+    assert [entry.weight for entry in entries] == [1.0, 0.3, 0.3]
+    with pytest.raises(SettingError, match=r"data\.weights"):
+        build_corpus([one, two], scopes=EXACT, dev_share=0.0, weights=(1.0,))
+
+
 def test_build_corpus_spares_ancestors_where_asked() -> None:
     chain = (Concept("A:1", "a"), Concept("A:2", "b", parents=("A:1",)), Concept("A:3", "c", parents=("A:2",)))
     other = lexicon_of("two", Concept("A:1", "elsewhere"))
     corpus = build_corpus([lexicon_of("one", *chain), other], scopes=EXACT, dev_share=0.0, spare_lineage=True)
-    assert {frozenset(pair) for pair in corpus.kin.tolist()} == {frozenset(p) for p in ((0, 1), (0, 2), (1, 2))}
+    # Code 3 has the id of code 0, so it means the same, but its ancestors are those of its own ontology.
+    expected = {frozenset(pair) for pair in ((0, 1), (0, 2), (0, 3), (1, 2))}
+    assert {frozenset(pair) for pair in corpus.kin.tolist()} == expected
 
 
 @pytest.mark.parametrize("group", [1, 4])
@@ -89,6 +111,16 @@ def test_batch_depends_on_seed_and_number_alone(corpus: Corpus) -> None:
     assert other.batch(5).first == expected[5].first
     assert other.batch(0).second == expected[0].second
     assert PairSampler(corpus, section, batch_size=6, seed=2).batch(0).first != expected[0].first
+
+
+def test_batches_of_the_shipped_recipe_stay_what_they_were(tiny_lexicon: Lexicon) -> None:
+    # The semantic tower that medlink ships was trained on such batches: whoever changes them cannot make it again.
+    section = read_recipe(SEMANTIC).data
+    corpus = build_corpus([tiny_lexicon], scopes=section.scopes, dev_share=section.dev_share)
+    sampler = PairSampler(corpus, section, batch_size=16, seed=0)
+    texts = [text for batch in map(sampler.batch, range(12)) for text in (*batch.first, *batch.second)]
+    digest = hashlib.sha256("\n".join(texts).encode()).hexdigest()
+    assert digest == "8587c0dd5c65e8e5a33e3430a4d1f8c3fcf839e717b549dbd3cc6370a44d8858"
 
 
 def test_batch_puts_similar_names_together() -> None:
@@ -123,6 +155,44 @@ def test_batch_never_writes_another_concepts_name() -> None:
         batch = sampler.batch(number)
         for code, first in zip(batch.concepts.tolist(), batch.first, strict=True):
             assert first in bearers(corpus, code)
+
+
+@pytest.mark.parametrize("mined", [False, True])
+def test_weighted_batch_varies_a_single_name_and_pairs_all_others(corpus: Corpus, mined: bool) -> None:
+    sampler = PairSampler(corpus, WEIGHTED, batch_size=8, seed=0)
+    if mined:
+        sampler.mine(lambda texts: torch.eye(26)[[ord(text[0]) % 26 for text in texts]])
+    n_single = 0
+    for number in range(30):
+        batch = sampler.batch(number)
+        codes = batch.concepts.tolist()
+        assert 2 <= len(set(codes)) == len(codes) == len(batch.first) <= 8
+        for code, first, second in zip(codes, batch.first, batch.second, strict=True):
+            assert second in bearers(corpus, code)
+            n_single += len(bearers(corpus, code)) == 1
+            assert len(bearers(corpus, code)) == 1 or (first != second and first in bearers(corpus, code))
+    assert n_single
+
+
+def test_epoch_leaves_concepts_of_a_single_name_out(corpus: Corpus) -> None:
+    varied = DataSection(augmentation=("typo",))
+    n_several = sum(len(entry.names) > 1 for entry in corpus.entries)
+    assert PairSampler(corpus, varied, batch_size=8, seed=0).n_concepts == n_several
+    assert PairSampler(corpus, WEIGHTED, batch_size=8, seed=0).n_concepts == len(corpus.entries)
+
+
+@pytest.mark.parametrize("draw", ["epoch", "weighted"])
+def test_batch_fills_its_share_with_neighbourhoods(corpus: Corpus, draw: str) -> None:
+    section = DataSection.model_validate(
+        {"draw": draw, "pairs": "views", "n_group": 2, "near_share": 0.5, "mine_at": [0]}
+    )
+    sampler = PairSampler(corpus, section, batch_size=8, seed=0)
+    n = sampler.n_concepts
+    sampler.neighbours = torch.stack((torch.arange(n), (torch.arange(n) + 1) % n), dim=1)
+    for number in range(9):
+        codes = sampler.batch(number).concepts.tolist()
+        assert codes[1] == (codes[0] + 1) % n
+        assert len(codes) <= 8
 
 
 def test_item_text_is_the_second_without_augmentation(corpus: Corpus) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from medlink.encoder.ngram_features import FeatureSettings
 from medlink.errors import SettingError
-from medlink.training.recipe import read_recipe
+from medlink.training.recipe import Recipe, SurfaceSection, read_recipe
 
 
 @pytest.fixture
@@ -48,11 +49,39 @@ def test_read_recipe_types_overrides(path: Path) -> None:
         ("steps=3", "this is no override"),
         ("train.steps.more=3", "this is no override"),
         ("data.pairs=twins", r"data\.pairs"),
+        ("data.weights=[1.0, 0.3]", "data: .*a weight for each"),
+        ("data.weights=[1.0]", "data: .*need `draw"),
+        ("data.weights=[0.0]", r"data\.weights\.0"),
+        ("encoder.kind=sphinx", "encoder: .*sphinx"),
+        ("encoder.width=32", r"encoder\.width: extra inputs"),
     ],
 )
 def test_read_recipe_refuses_wrong_overrides(override: str, match: str, path: Path) -> None:
     with pytest.raises(SettingError, match=match):
         read_recipe(path, [override])
+
+
+@pytest.mark.parametrize(
+    ("override", "match"),
+    [
+        ("encoder.frozen=1", r"encoder\.frozen: extra inputs"),
+        ("encoder.features.buckets=3", r"encoder\.features\.buckets"),
+        ("encoder.features.bits=40", "bits"),
+        ("encoder.bits=5", r"encoder\.bits"),
+    ],
+)
+def test_read_recipe_refuses_what_a_surface_tower_has_not(override: str, match: str, path: Path) -> None:
+    with pytest.raises(SettingError, match=match):
+        read_recipe(path, ["encoder.kind=surface", override])
+
+
+def test_read_recipe_reads_a_surface_tower(path: Path) -> None:
+    overrides = ["encoder.kind=surface", "encoder.features.bits=12", "data.draw=weighted", "data.weights=[2]"]
+    recipe = read_recipe(path, overrides)
+    assert isinstance(recipe.encoder, SurfaceSection)
+    assert recipe.encoder.features == FeatureSettings(bits=12)
+    assert recipe.data.weights == (2.0,)
+    assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe
 
 
 @pytest.mark.parametrize("text", ["", "[objective]\nname = ", '[objective]\nname = "x"\nwhat = 1\n'])

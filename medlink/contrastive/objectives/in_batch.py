@@ -60,13 +60,18 @@ class SimClr(ObjectiveModule, Generic[Inputs]):
 
 @dataclass(frozen=True, slots=True)
 class ClipSettings:
-    """Settings of :class:`Clip`: the temperature to start from."""
+    """Settings of :class:`Clip`.
+
+    :param temperature: to start from.
+    :param learned: whether it is learned, or stays.
+    """
 
     temperature: float = 0.07
+    learned: bool = True
 
 
 class Clip(ObjectiveModule, Generic[Inputs]):
-    """Two towers, symmetric InfoNCE, learned temperature (Radford et al. 2021).
+    """Two towers, symmetric InfoNCE, a temperature that is learned unless told otherwise (Radford et al. 2021).
 
     The query tower reads mentions in context, the key tower concepts. Keys of one concept are all positives.
     """
@@ -75,6 +80,7 @@ class Clip(ObjectiveModule, Generic[Inputs]):
         super().__init__()
         self._towers = towers
         self.temperature = LearnedTemperature(settings.temperature).to(towers.device)
+        self.temperature.requires_grad_(settings.learned)
 
     def loss(self, batch: Batch[Inputs]) -> ObjectiveStep:
         """Symmetric InfoNCE between the towers."""

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from medlink.encoder.trainable import TrainableEncoder, TrainableSettings
 from medlink.encoder.transformer import EncoderSettings, TransformerEncoder
+from medlink.encoder.transformer_tower import TowerSettings, TransformerTower
 from medlink.errors import EncoderError, SettingError
 
 # More than a block, of unlike lengths, with a duplicate and an empty one.
@@ -18,14 +18,14 @@ TEXTS = ["seizure", "", "renal cyst", "seizure", *(f"{'x' * (n % 7 + 1)} {n}" fo
 @pytest.mark.parametrize("pooling", ["mean", "first"])
 def test_forward_agrees_with_the_transformer_encoder(encoder_folder: Path, pooling: str) -> None:
     expected = TransformerEncoder(encoder_folder, EncoderSettings(pooling=pooling, max_length=32)).encode(TEXTS)
-    encoder = TrainableEncoder(encoder_folder, TrainableSettings(pooling=pooling)).eval()
+    encoder = TransformerTower(encoder_folder, TowerSettings(pooling=pooling)).eval()
     vectors = torch.nn.functional.normalize(encoder(TEXTS), dim=1)
     assert vectors.detach().numpy() == pytest.approx(expected, abs=1e-5)
 
 
 def test_forward_in_bfloat16_is_close_and_its_gradients_are_float32(encoder_folder: Path) -> None:
     exact, rounded = (
-        TrainableEncoder(encoder_folder, TrainableSettings(dtype=dtype)).eval() for dtype in ("float32", "bfloat16")
+        TransformerTower(encoder_folder, TowerSettings(dtype=dtype)).eval() for dtype in ("float32", "bfloat16")
     )
     assert torch.cosine_similarity(exact(TEXTS), rounded(TEXTS)).min() > 0.999
     for encoder in (exact, rounded):
@@ -38,13 +38,13 @@ def test_forward_in_bfloat16_is_close_and_its_gradients_are_float32(encoder_fold
 
 
 def test_save_gives_what_the_transformer_encoder_loads(encoder_folder: Path, tmp_path: Path) -> None:
-    TrainableEncoder(encoder_folder, TrainableSettings()).save(tmp_path)
+    TransformerTower(encoder_folder, TowerSettings()).save(tmp_path)
     before, after = (TransformerEncoder(folder).encode(TEXTS) for folder in (encoder_folder, tmp_path))
     assert after.tobytes() == before.tobytes()
 
 
 def test_freeze_counts_the_embeddings_as_the_lowest_layer(encoder_folder: Path) -> None:
-    encoder = TrainableEncoder(encoder_folder, TrainableSettings())
+    encoder = TransformerTower(encoder_folder, TowerSettings())
     encoder.freeze(1)
     assert {encoder.depths()[name] for name, p in encoder.named_parameters() if p.requires_grad} == {1, 2}
     encoder.freeze(2)
@@ -55,10 +55,10 @@ def test_freeze_counts_the_embeddings_as_the_lowest_layer(encoder_folder: Path) 
 
 def test_encoder_says_when_a_folder_holds_none(tmp_path: Path) -> None:
     with pytest.raises(EncoderError, match="holds no encoder"):
-        TrainableEncoder(tmp_path, TrainableSettings())
+        TransformerTower(tmp_path, TowerSettings())
 
 
 @pytest.mark.parametrize("settings", [{"pooling": "max"}, {"dtype": "float16"}])
 def test_settings_refuse_what_there_is_not(settings: dict[str, str]) -> None:
     with pytest.raises(SettingError, match="no such"):
-        TrainableSettings(**settings)  # type: ignore[arg-type]
+        TowerSettings(**settings)  # type: ignore[arg-type]
