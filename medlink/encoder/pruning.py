@@ -59,7 +59,7 @@ def halve_weights(folder: Path, out: Path) -> None:
         if (folder / name).exists():
             shutil.copyfile(folder / name, out / name)
     weights = load_file(folder / "model.safetensors")
-    _save({name: _half(values) for name, values in weights.items() if not name.startswith("pooler.")}, out)
+    _save({name: _half(values) for name, values in weights.items()}, out)
 
 
 def _half(values: NDArray[Any]) -> NDArray[Any]:

@@ -86,7 +86,7 @@ class DenseIndex:
             return np.round(self._cosines(query, rows), 6).astype(np.float32)
         some = slice(part.start, part.stop)
         products = self._half[rows, some].astype(np.float64) * query[some].astype(np.float64)
-        return np.round(products.sum(axis=1) / max(part.share, _LEAST_SHARE), 6).astype(np.float32)
+        return np.asarray(np.round(products.sum(axis=1) / max(part.share, _LEAST_SHARE), 6), np.float32)
 
     def _cosines(self, query: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float64]:
         products = self._half[rows].astype(np.float64) * query.astype(np.float64)

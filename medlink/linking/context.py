@@ -44,11 +44,12 @@ class ContextWeights:
 
     def logit(self, evidence: Evidence) -> float:
         """The sum of the weighted evidence."""
-        return sum(weight * value for weight, value in zip(astuple(self), astuple(evidence), strict=True))
+        pairs = zip(astuple(self), astuple(evidence), strict=True)
+        return float(sum(weight * value for weight, value in pairs))
 
 
 # Fitted by pipelines/fit_ranker.py, beside the ranker.
-DEFAULT_CONTEXT = ContextWeights(elsewhere=0.5, acronym=6.0, longer=1.5, shorter=0.0)
+DEFAULT_CONTEXT = ContextWeights(elsewhere=1.2, acronym=1.17, longer=0.21, shorter=0.0)
 
 
 def rank_together(
@@ -117,9 +118,7 @@ def _rescore(
     return tuple(sorted(rescored, key=lambda candidate: (-candidate.score, *trust(candidate, lexicon))))
 
 
-def _named_elsewhere(
-    evidence: Mapping[str, Evidence], alone: Mapping[str, tuple[Candidate, ...]]
-) -> list[Candidate]:
+def _named_elsewhere(evidence: Mapping[str, Evidence], alone: Mapping[str, tuple[Candidate, ...]]) -> list[Candidate]:
     """The candidates of other mentions that the query's own letters or words speak for, each concept once."""
     wanted = {key for key, found in evidence.items() if found.acronym or found.longer}
     by_id: dict[str, Candidate] = {}

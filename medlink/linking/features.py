@@ -92,7 +92,7 @@ def describe_matches(matches: NameMatches, lexicon: Lexicon, rarity: Rarity) -> 
 def _scores(matches: NameMatches) -> NDArray[np.float64]:
     """*Shape:* (n_matches, 4), in the order of ``_SCORES``."""
     columns = [matches.lexical, matches.dense, *matches.towers.T]
-    return np.stack([np.where(np.isnan(c), matches.lexical, c) for c in columns], axis=1).astype(np.float64)
+    return np.asarray(np.stack([np.where(np.isnan(c), matches.lexical, c) for c in columns], axis=1), np.float64)
 
 
 def _support(concept_ids: list[str], cosines: NDArray[np.float64]) -> NDArray[np.float64]:

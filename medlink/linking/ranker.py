@@ -62,15 +62,15 @@ class Ranker:
     """
 
     def __init__(self, weights: Weights) -> None:
+        if weights.features != FEATURES or not len(FEATURES) == len(weights.mean) == len(weights.scale):
+            raise ArtifactError(
+                "a ranker for other features", expected=", ".join(FEATURES), got=", ".join(weights.features)
+            )
         self.weights = weights
         self._mean, self._scale = np.array(weights.mean), np.array(weights.scale)
         self._linear, self._output = np.array(weights.linear), np.array(weights.output)
         self._hidden = np.array(weights.hidden).reshape(len(weights.output), len(weights.features))
         self._hidden_bias = np.array(weights.hidden_bias)
-        if weights.features != FEATURES or not len(FEATURES) == len(self._mean) == len(self._scale):
-            raise ArtifactError(
-                "a ranker for other features", expected=", ".join(FEATURES), got=", ".join(weights.features)
-            )
 
     def logits(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """The logit of each row of a feature matrix.

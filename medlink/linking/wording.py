@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from functools import lru_cache
 from math import log
-from os.path import commonprefix
 
 from rapidfuzz.fuzz import ratio, token_sort_ratio
 
@@ -136,7 +135,7 @@ def _likeness(one: str, other: str) -> float:
     """
     if one == other:
         return 1.0
-    shared = len(commonprefix((one, other)))
+    shared = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
     return shared / max(len(one), len(other)) if shared >= _SHORTEST_PREFIX else 0.0
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
-from medlink.encoder.default import DEFAULT_ENCODER
+from medlink.encoder.default import MINILM
 from medlink.encoder.ngram_features import FeatureSettings
 from medlink.errors import SettingError
 
@@ -75,12 +75,12 @@ class DataSection(Section):
 class TransformerSection(Section):
     """A transformer to train.
 
-    :param name: the default encoder, or a Hugging Face folder.
+    :param name: ``minilm``, or a Hugging Face folder.
     :param frozen: 0 trains everything, 1 leaves the embeddings, 1 + n the embeddings and the first n layers.
     """
 
     kind: Literal["transformer"] = "transformer"
-    name: str = DEFAULT_ENCODER
+    name: str = MINILM
     pooling: Literal["mean", "first"] = "mean"
     max_length: Count = 32
     frozen: Annotated[int, Field(ge=0)] = 0

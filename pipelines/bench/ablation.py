@@ -35,8 +35,8 @@ from safetensors.torch import load_file
 
 from medlink.contrastive.diagnostics import CollapseGuard
 from medlink.encoder.loading import load_encoder
-from medlink.encoder.trainable import TrainableEncoder, TrainableSettings
 from medlink.encoder.transformer import EncoderSettings, TransformerEncoder
+from medlink.encoder.transformer_tower import TowerSettings, TransformerTower
 from medlink.errors import MedlinkError, SettingError
 from medlink.ontology.catalogue import Catalogue, default_folder
 from medlink.ontology.lexicon import Lexicon
@@ -45,7 +45,7 @@ from medlink.text import normalise
 from medlink.training.corpus import Corpus, build_corpus
 from medlink.training.dev_set import DevSet, build_dev_set
 from medlink.training.guard import CollapseError
-from medlink.training.recipe import Recipe
+from medlink.training.recipe import Recipe, TransformerSection
 from medlink.training.run import RunOptions, load_lexicons, train
 from pipelines.bench.ablation_trials import DTYPE, SEED, TRIALS, Budget, Trial, recipe_of
 from pipelines.bench.results import append_result
@@ -147,10 +147,12 @@ def _step_seconds(folder: Path) -> list[float]:
 
 def last_encoder(recipe: Recipe, folder: Path) -> TransformerEncoder:
     """The encoder after the last step; ``encoder/`` holds the best one, which may be the one before the first."""
-    start = load_encoder(recipe.encoder.name)
-    assert isinstance(start, TransformerEncoder)  # noqa: S101  (else it could not have been trained)
-    pooling, max_length = recipe.encoder.pooling, recipe.encoder.max_length
-    encoder = TrainableEncoder(start.folder, TrainableSettings(pooling, max_length))
+    section = recipe.encoder
+    start = load_encoder(section.name)
+    if not isinstance(start, TransformerEncoder) or not isinstance(section, TransformerSection):
+        raise TypeError("the ablation trains transformers")
+    pooling, max_length = section.pooling, section.max_length
+    encoder = TransformerTower(start.folder, TowerSettings(pooling, max_length))
     encoder.load_state_dict(load_file(folder / "checkpoint" / "encoder.safetensors"))
     encoder.save(folder / "last")
     return TransformerEncoder(folder / "last", EncoderSettings(pooling, max_length, dtype=DTYPE, n_threads=1))

@@ -84,9 +84,9 @@ def build_bert_base(folder: Path) -> Path:
     """A folder with a transformer of BERT's size, random weights, and the default encoder's tokenizer."""
     from transformers import AutoTokenizer, BertConfig, BertModel
 
-    from medlink.encoder.default import default_encoder_folder
+    from medlink.encoder.default import MINILM, named_folder
 
-    tokenizer = AutoTokenizer.from_pretrained(default_encoder_folder(), local_files_only=True)
+    tokenizer = AutoTokenizer.from_pretrained(named_folder(MINILM), local_files_only=True)
     BertModel(BertConfig(vocab_size=len(tokenizer))).save_pretrained(folder, safe_serialization=True)
     tokenizer.save_pretrained(folder)
     return folder
