@@ -1,96 +1,282 @@
-"""Fits the ranker's weights on gold mentions and prints them: a logistic regression over matching names.
+"""Fits the ranker, and the weights of a document's context, on gold mentions; writes the first and prints the second.
 
-Usage: python -m pipelines.fit_ranker --queries TRAIN.txt --names NAMES.txt.gz [--queries TRAIN2.txt …]
+Usage: python -m pipelines.fit_ranker --set QUERIES.txt NAMES.txt.gz [--set …] --out medlink/linking/rankers/NAME.json
 
-The files have the form of BioSyn. Give training splits only. Of each concept that a query finds, its best name under
-the present weights counts, as in ranking; it is right if the concept is.
+The files have the form of BioSyn. Give training splits only. Every distinct pair of mention and gold ids counts by the
+root of how often it occurs. A query whose concept is not among those that it finds teaches NIL.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from torch import Tensor, nn
 
 from medlink.evaluation.biosyn import Query, ids_of, read_names, read_queries
 from medlink.linking.assemble import link_to
+from medlink.linking.context import ContextWeights, Evidence, gather_evidence
+from medlink.linking.features import FEATURES, describe_matches
 from medlink.linking.linker import Linker
-from medlink.linking.ranker import FEATURES, describe_matches
+from medlink.linking.ranker import WIDEST, Ranker, Weights, read_ranker
 from medlink.linking.recipe import Recipe
+from medlink.linking.wording import read_wording
 from medlink.ontology.lexicon import Lexicon
+from medlink.records import Candidate
 from medlink.store.workspace import default_workspace_root
 from medlink.text import normalise
 
 _BLOCK = 256
+# What varies less is taken to vary by this much, so that a rare value does not decide alone.
+_LEAST_SCALE = 0.05
+_LOOSE_SCOPE = -0.5
+# What being the very name, or the same words, is worth from the outset: on any ontology it must count.
+FLOORS = {"exact": 6.0, "same_words": 3.0}
 
 
-def training_rows(queries: list[Query], linker: Linker) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Features and labels of every concept that the queries' mentions find, each distinct mention once.
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Features of what queries find.
 
-    :returns: *Shape:* (n_rows, n_features) and (n_rows,), labels 0 or 1.
+    :param values: *Shape:* (n_rows, n_features).
+    :param right: whether the row's concept is right. *Shape:* (n_rows,).
+    :param query: the number of the row's query, ascending. *Shape:* (n_rows,).
+    :param concept: a number for each pair of query and concept, ascending with the query. *Shape:* (n_rows,).
+    :param weight: of each query. *Shape:* (n_queries,).
     """
-    gold: dict[str, set[str]] = {}
-    for query in queries:
-        gold.setdefault(normalise(query.mention), set()).update(query.gold)
-    mentions = sorted(gold)
+
+    values: Tensor
+    right: Tensor
+    query: Tensor
+    concept: Tensor
+    weight: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How the ranker is fitted.
+
+    :param n_members: fits from different seeds, whose mean is taken.
+    :param n_hidden: units of the hidden layer of each.
+    :param decay: AdamW's weight decay.
+    :param dropout: of the hidden layer.
+    """
+
+    n_members: int = 4
+    n_hidden: int = 16
+    n_epochs: int = 1500
+    rate: float = 0.05
+    decay: float = 0.01
+    dropout: float = 0.1
+    seed: int = 0
+
+
+class Model(nn.Module):
+    """The ranker's formula with its graph."""
+
+    def __init__(self, values: Tensor, fit: Fit) -> None:
+        super().__init__()
+        self.mean, self.scale = values.mean(dim=0), values.std(dim=0).clamp_min(_LEAST_SCALE)
+        self.seen = values.amax(dim=0) > values.amin(dim=0)
+        self.linear = nn.Linear(values.shape[1], 1, bias=False)
+        self.floor = torch.zeros(values.shape[1])
+        for name, logit in FLOORS.items():
+            self.floor[FEATURES.index(name)] = logit / WIDEST
+        self.hidden = nn.Linear(values.shape[1], fit.n_hidden)
+        self.output = nn.Linear(fit.n_hidden, 1, bias=False)
+        self.dropout = nn.Dropout(fit.dropout)
+        self.nil = nn.Parameter(torch.zeros(()))
+
+    def forward(self, values: Tensor) -> Tensor:
+        """The logits of some rows. *Shape:* (n_rows,)."""
+        z = ((values - self.mean) / self.scale).clamp(-WIDEST, WIDEST)
+        logits: Tensor = self.output(self.dropout(torch.tanh(self.hidden(z))))[:, 0]
+        return logits + z @ self.slopes
+
+    @property
+    def slopes(self) -> Tensor:
+        """The linear part: what is fitted, and what is given. *Shape:* (n_features,)."""
+        return self.linear.weight[0] + self.floor
+
+    def weights(self) -> Weights:
+        """What the ranker's file holds, to five decimals."""
+        # What never varies in these data teaches nothing; loose scopes, which MEDIC lacks, get a guess.
+        guess = torch.tensor([_LOOSE_SCOPE if name == "loose_scope" else 0.0 for name in FEATURES])
+
+        def numbers(tensor: Tensor) -> tuple[float, ...]:
+            return tuple(round(float(number), 5) for number in tensor.detach().flatten())
+
+        return Weights(
+            features=FEATURES,
+            mean=numbers(self.mean),
+            scale=numbers(torch.where(self.seen, self.scale, 1.0)),
+            linear=numbers(torch.where(self.seen, self.slopes, guess)),
+            hidden=tuple(map(numbers, self.hidden.weight * self.seen)),
+            hidden_bias=numbers(self.hidden.bias),
+            output=numbers(self.output.weight),
+            nil=round(self.nil.item(), 5),
+        )
+
+
+def gather_rows(sets: Sequence[tuple[Linker, Sequence[Query]]]) -> Rows:
+    """The rows of all queries of some sets."""
     values: list[NDArray[np.float64]] = []
-    labels: list[bool] = []
-    for start in range(0, len(mentions), _BLOCK):
-        found = linker.find(mentions[start : start + _BLOCK], k=linker.settings.top_k)
-        for matches in found:
-            features = describe_matches(matches, linker.lexicon)
-            seen: set[str] = set()
-            for pair in np.argsort(-linker.ranker.score(features.values), kind="stable").tolist():
-                concept_id = features.concept_ids[pair]
-                if concept_id not in seen:
-                    seen.add(concept_id)
-                    values.append(features.values[pair])
-                    labels.append(bool(ids_of(concept_id) & gold[matches.query]))
-    return np.array(values), np.array(labels)
+    right: list[bool] = []
+    query_of: list[int] = []
+    concept_of: list[int] = []
+    weight: list[float] = []
+    n_concepts = 0
+    for linker, queries in sets:
+        counts = Counter((normalise(query.mention), query.gold) for query in queries)
+        mentions = sorted({mention for mention, _ in counts})
+        described = {}
+        for start in range(0, len(mentions), _BLOCK):
+            for matches in linker.find(mentions[start : start + _BLOCK]):
+                described[matches.query] = describe_matches(matches, linker.lexicon, linker.rarity)
+        for (mention, gold), count in sorted(counts.items(), key=lambda item: (item[0][0], sorted(item[0][1]))):
+            features = described[mention]
+            places = {key: place for place, key in enumerate(dict.fromkeys(features.concept_ids))}
+            values.append(features.values)
+            right.extend(bool(ids_of(key) & gold) for key in features.concept_ids)
+            concept_of.extend(n_concepts + places[key] for key in features.concept_ids)
+            query_of.extend([len(weight)] * len(features.values))
+            weight.append(count**0.5)
+            n_concepts += len(places)
+    return Rows(
+        torch.from_numpy(np.concatenate(values)).float(),
+        torch.tensor(right),
+        torch.tensor(query_of),
+        torch.tensor(concept_of),
+        torch.tensor(weight),
+    )
 
 
-def fit(values: NDArray[np.float64], labels: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Bias and weights of the most probable logistic model in which no feature but a loose scope speaks against a name.
+def fit_ranker(rows: Rows, fit: Fit) -> Weights:
+    """The weights of greatest likelihood, with weight decay and dropout against chance: the mean of some fits."""
+    members = [_fit_member(rows, fit, seed) for seed in range(fit.seed, fit.seed + fit.n_members)]
+    return average(members)
 
-    A weak Gaussian prior (variance 10) keeps the weights of separable features finite.
 
-    :returns: *Shape:* (1 + n_features,).
+def average(members: Sequence[Weights]) -> Weights:
+    """The ranker whose logits are the mean of those of some: all their hidden units side by side.
+
+    :param members: with the same mean and scale.
     """
-    columns = np.column_stack([np.ones(len(values)), values])
-    signs = np.where(labels, 1.0, -1.0)
+    share = 1 / len(members)
+    linear = np.mean([member.linear for member in members], axis=0)
+    return replace(
+        members[0],
+        linear=tuple(round(float(weight), 5) for weight in linear),
+        hidden=tuple(unit for member in members for unit in member.hidden),
+        hidden_bias=tuple(bias for member in members for bias in member.hidden_bias),
+        output=tuple(round(weight * share, 5) for member in members for weight in member.output),
+        nil=round(sum(member.nil for member in members) * share, 5),
+    )
 
-    def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        margins = signs * (columns @ weights)
-        wrong = 1.0 / (1.0 + np.exp(margins))
-        penalty = weights[1:] @ weights[1:] / 20.0
-        gradient = -(signs * wrong) @ columns
-        gradient[1:] += weights[1:] / 10.0
-        return float(np.logaddexp(0.0, -margins).sum() + penalty), gradient
 
-    free, positive = (None, None), (0.0, None)
-    bounds = [free, *(free if feature == "loose_scope" else positive for feature in FEATURES)]
-    start = np.zeros(columns.shape[1])
-    return np.asarray(minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x)
+def _fit_member(rows: Rows, fit: Fit, seed: int) -> Weights:
+    torch.manual_seed(seed)
+    model = Model(rows.values, fit)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=fit.rate, weight_decay=fit.decay)
+    for epoch in range(fit.n_epochs):
+        for group in optimizer.param_groups:
+            group["lr"] = fit.rate * (1 - epoch / fit.n_epochs)
+        loss = _loss(model(rows.values), model.nil, rows)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    return model.weights()
+
+
+def _loss(logits: Tensor, nil: Tensor, rows: Rows) -> Tensor:
+    """The weighted mean of -log p(a right concept), or of -log p(NIL) where none is found."""
+    n_concepts, n_queries = int(rows.concept.max()) + 1, len(rows.weight)
+    best = logits.new_full((n_concepts,), -torch.inf).scatter_reduce(0, rows.concept, logits, "amax")
+    query = torch.zeros(n_concepts, dtype=torch.int64).scatter(0, rows.concept, rows.query)
+    right = torch.zeros(n_concepts, dtype=torch.bool).scatter(0, rows.concept, rows.right)
+    none = torch.zeros(n_queries).index_add(0, query, right.float()) == 0
+    top = best.detach().new_full((n_queries,), float(nil.detach())).scatter_reduce(0, query, best.detach(), "amax")
+    masses = torch.exp(best - top[query])
+    nil_mass = torch.exp(nil - top)
+    total = nil_mass.index_add(0, query, masses)
+    wanted = (nil_mass * none).index_add(0, query, masses * right)
+    losses = total.log() - wanted.clamp_min(1e-30).log()
+    return (losses * rows.weight).sum() / rows.weight.sum()
+
+
+def fit_context(sets: Sequence[tuple[Linker, Sequence[Query]]]) -> ContextWeights:
+    """The weights, none below zero, by which a document's other mentions make the right concept most probable."""
+    cases = [case for linker, queries in sets for case in _context_cases(linker, queries)]
+
+    def loss(weights: NDArray[np.float64]) -> float:
+        total = 0.0
+        for logs, evidence, right, none in cases:
+            masses = np.exp(logs + evidence @ weights)
+            wanted = masses[right].sum() if right.any() else none
+            total += np.log(masses.sum() + none) - np.log(wanted)
+        return total / len(cases) + 1e-4 * float(weights @ weights)
+
+    n_weights = len(ContextWeights.__dataclass_fields__)
+    found = minimize(loss, np.ones(n_weights), method="L-BFGS-B", bounds=[(0.0, None)] * n_weights).x
+    return ContextWeights(*(round(float(weight), 2) for weight in found))
+
+
+_Case = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_], float]
+
+
+def _context_cases(linker: Linker, queries: Sequence[Query]) -> list[_Case]:
+    """For each mention with evidence: its candidates' log scores, evidence, whether they are right; and NIL's share."""
+    documents: dict[str, dict[str, frozenset[str]]] = {}
+    for query in queries:
+        if mention := normalise(query.mention):
+            documents.setdefault(query.doc_id, {})[mention] = query.gold
+    cases = []
+    for golds in documents.values():
+        ranked = dict(zip(golds, linker.rank(list(golds), k=20), strict=True))
+        wordings = {mention: read_wording(mention) for mention in golds}
+        for mention, gold in golds.items():
+            evidence = gather_evidence(mention, ranked, wordings)
+            if any(candidate.concept_id in evidence for candidate in ranked[mention]):
+                cases.append(_context_case(ranked[mention], evidence, gold))
+    return cases
+
+
+def _context_case(ranked: Sequence[Candidate], evidence: dict[str, Evidence], gold: frozenset[str]) -> _Case:
+    scores = np.array([max(candidate.score, 1e-4) for candidate in ranked])
+    rows = [list(asdict(evidence.get(candidate.concept_id, Evidence())).values()) for candidate in ranked]
+    right = np.array([bool(ids_of(candidate.concept_id) & gold) for candidate in ranked])
+    return np.log(scores), np.array(rows), right, max(1.0 - float(scores.sum()), 1e-4)
 
 
 def main() -> None:
-    """Fits and prints."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--queries", type=Path, action="append", required=True)
-    parser.add_argument("--names", type=Path, required=True)
+    """Fits, writes and prints."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--set", type=Path, nargs=2, action="append", required=True, metavar=("QUERIES", "NAMES"))
+    parser.add_argument("--encoder", default=Recipe(Path()).encoder)
+    parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-    queries = [query for path in arguments.queries for query in read_queries(path)]
-    linker = link_to(Recipe(default_workspace_root()), Lexicon(read_names([arguments.names], name="names")))
-    values, labels = training_rows(queries, linker)
-    bias, *weights = fit(values, labels)
-    sys.stdout.write(f"{len(labels)} rows, {labels.sum()} right\nbias={bias:.2f}\n")
-    for column, (feature, weight) in enumerate(zip(FEATURES, weights, strict=True)):
-        note = "" if np.ptp(values[:, column]) else "  (never seen in these data)"
-        sys.stdout.write(f"{feature}={weight:.2f}{note}\n")
+    recipe = Recipe(default_workspace_root(), encoder=arguments.encoder)
+    linkers: dict[Path, Linker] = {}
+    sets = []
+    for queries, names in arguments.set:
+        if names not in linkers:
+            linkers[names] = link_to(recipe, Lexicon(read_names([names], name="names")), show_progress=True)
+        sets.append((linkers[names], read_queries(queries)))
+    rows = gather_rows(sets)
+    weights = fit_ranker(rows, Fit())
+    arguments.out.write_text(json.dumps(asdict(weights), indent=1) + "\n", encoding="utf-8")
+    ranker: Ranker = read_ranker(arguments.out)
+    fitted = [(Linker(linker.lexicon, linker.index, linker.encoder, ranker, linker.settings), q) for linker, q in sets]
+    sys.stdout.write(f"{len(rows.weight)} queries, {len(rows.values)} rows: {arguments.out}\n{fit_context(fitted)}\n")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from medlink.encoder.protocol import Encoder
+from medlink.encoder.protocol import Encoder, TowerSpan
 from medlink.errors import EncoderError, SettingError
 
 CONFIG, SURFACE, SEMANTIC = "config.json", "surface", "semantic"
@@ -59,6 +59,12 @@ class CombinedEncoder:
     def width(self) -> int:
         """Numbers in a vector: those of both towers."""
         return self.surface.width + self.semantic.width
+
+    @property
+    def towers(self) -> tuple[TowerSpan, ...]:
+        """The surface tower's part and the semantic tower's."""
+        edge = self.surface.width
+        return TowerSpan(0, edge, self.weight), TowerSpan(edge, self.width, 1 - self.weight)
 
     def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> NDArray[np.float32]:
         """The unit vectors of some normalised texts; see :class:`medlink.encoder.protocol.Encoder`.

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from medlink.errors import EncoderError
 
-DEFAULT_ENCODER = "minilm"
-MINILM = DEFAULT_ENCODER
+DEFAULT_ENCODER = "both"
+MINILM = "minilm"
 _SHIPPED = Path(__file__).parent / "weights"
 _PARTS = {"both": _SHIPPED, "surface": _SHIPPED / "surface", "semantic": _SHIPPED / "semantic"}
 NAMES = (*_PARTS, MINILM)

@@ -20,6 +20,7 @@ from scipy.sparse import csr_matrix
 from tqdm import tqdm
 
 from medlink.encoder.ngram_features import Features, FeatureSettings, extract_features
+from medlink.encoder.protocol import TowerSpan
 from medlink.encoder.quantisation import Quantised, dequantise, quantise
 from medlink.errors import EncoderError
 
@@ -77,6 +78,11 @@ class SurfaceEncoder:
     def width(self) -> int:
         """Numbers in a vector."""
         return self.config.width
+
+    @property
+    def towers(self) -> tuple[TowerSpan, ...]:
+        """The one tower that this is."""
+        return (TowerSpan(0, self.width, 1.0),)
 
     def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> NDArray[np.float32]:
         """The unit vectors of some normalised texts; see :class:`medlink.encoder.protocol.Encoder`.

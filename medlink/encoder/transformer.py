@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from medlink.encoder.protocol import TowerSpan
 from medlink.errors import EncoderError, SettingError
 
 if TYPE_CHECKING:
@@ -89,6 +90,11 @@ class TransformerEncoder:
     def width(self) -> int:
         """Numbers in a vector."""
         return int(json.loads((self.folder / "config.json").read_text(encoding="utf-8"))["hidden_size"])
+
+    @property
+    def towers(self) -> tuple[TowerSpan, ...]:
+        """The one tower that this is."""
+        return (TowerSpan(0, self.width, 1.0),)
 
     def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> NDArray[np.float32]:
         """The unit vectors of some texts; see :class:`medlink.encoder.protocol.Encoder`.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Protocol
 
 import faiss
 import numpy as np
@@ -14,6 +15,26 @@ from medlink.index.neighbours import Neighbours, best_rows
 # faiss adds up in another order for one query than for many, so two runs differ in the last bits. This many spare
 # candidates are fetched and scored again one by one, which makes the k best the same in every batch.
 _SPARE = 16
+
+
+# Below this a part adds nothing to the cosine, and its own cosine is lost.
+_LEAST_SHARE = 1e-6
+
+
+class VectorPart(Protocol):
+    """Which numbers of a vector count, and what share of the whole cosine they make."""
+
+    @property
+    def start(self) -> int:
+        """The first of them."""
+
+    @property
+    def stop(self) -> int:
+        """The one behind the last."""
+
+    @property
+    def share(self) -> float:
+        """By which the inner product is divided, in [0, 1]."""
 
 
 class DenseIndex:
@@ -53,12 +74,19 @@ class DenseIndex:
             found.scores[i, : len(best)] = scores
         return found
 
-    def score(self, query: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    def score(
+        self, query: NDArray[np.float32], rows: NDArray[np.int64], part: VectorPart | None = None
+    ) -> NDArray[np.float32]:
         """The cosines of one query with chosen names.
 
-        *Shape:* (n_rows,), rounded to six decimals as those of :meth:`search`.
+        :param part: the part of the vectors that counts; all of them by default.
+        :returns: *Shape:* (n_rows,), rounded to six decimals as those of :meth:`search`.
         """
-        return np.round(self._cosines(query, rows), 6).astype(np.float32)
+        if part is None:
+            return np.round(self._cosines(query, rows), 6).astype(np.float32)
+        some = slice(part.start, part.stop)
+        products = self._half[rows, some].astype(np.float64) * query[some].astype(np.float64)
+        return np.asarray(np.round(products.sum(axis=1) / max(part.share, _LEAST_SHARE), 6), np.float32)
 
     def _cosines(self, query: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float64]:
         products = self._half[rows].astype(np.float64) * query.astype(np.float64)

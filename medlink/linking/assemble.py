@@ -16,7 +16,7 @@ from medlink.errors import ArtifactError
 from medlink.index.name_index import NameIndex
 from medlink.linking.annotator import Annotator
 from medlink.linking.linker import Linker
-from medlink.linking.ranker import DEFAULT_RANKER
+from medlink.linking.ranker import default_ranker
 from medlink.linking.recipe import Recipe
 from medlink.ontology.catalogue import Catalogue, default_folder, load_ontology, source_path
 from medlink.ontology.lexicon import Lexicon
@@ -52,7 +52,8 @@ def make_linker(recipe: Recipe, lexicon: Lexicon, index: NameIndex) -> Linker:
 
     :param index: of the lexicon's names under the recipe's encoder.
     """
-    return Linker(lexicon, index, _encoder(recipe), DEFAULT_RANKER, recipe.linking)
+    encoder = _encoder(recipe)
+    return Linker(lexicon, index, encoder, default_ranker(len(encoder.towers)), recipe.linking)
 
 
 def load_lexicon(recipe: Recipe, *, show_progress: bool = False) -> Lexicon:

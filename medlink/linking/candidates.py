@@ -13,6 +13,9 @@ from medlink.index.name_index import NameIndex
 from medlink.index.neighbours import Neighbours
 from medlink.ontology.lexicon import Lexicon
 
+# So short a name may stand for several things: what else is near is looked at, too.
+_LONGEST_ACRONYM = 4
+
 
 @dataclass(frozen=True, slots=True)
 class NameMatches:
@@ -22,12 +25,15 @@ class NameMatches:
     :param rows: *Shape:* (n_matches,), int64, ascending positions in the lexicon's names.
     :param lexical: *Shape:* (n_matches,), float32, n-gram cosine in [0, 1].
     :param dense: *Shape:* (n_matches,), float32, cosine in [-1, 1]; NaN where the encoder was not asked.
+    :param towers: *Shape:* (n_matches, 2), float32, the cosines of the encoder's first and last tower, which are one
+        and the same where it has one; NaN where the encoder was not asked.
     """
 
     query: str
     rows: NDArray[np.int64]
     lexical: NDArray[np.float32]
     dense: NDArray[np.float32]
+    towers: NDArray[np.float32]
 
 
 def find_names(
@@ -35,14 +41,19 @@ def find_names(
 ) -> list[NameMatches]:
     """The candidate names of each query.
 
-    A query that is, letter for letter, a name of one concept alone is not encoded: it keeps its lexical neighbours,
-    and its own cosine is 1 by definition. All others are encoded and searched in both indexes.
+    A query that is, letter for letter, a name of one concept alone, and too long for an acronym, is not encoded: it
+    keeps its lexical neighbours, and its own cosine is 1 by definition. All others are encoded and searched in both
+    indexes.
 
     :param queries: *Shape:* (n_queries,), normalised and distinct, none empty.
     :param n_neighbours: names to take from each index.
     """
     exact = [lexicon.row_of(query) for query in queries]
-    asked = [i for i, row in enumerate(exact) if row is None or len(lexicon.postings(row)) > 1]
+    asked = [
+        i
+        for i, (query, row) in enumerate(zip(queries, exact, strict=True))
+        if row is None or len(query) <= _LONGEST_ACRONYM or len(lexicon.postings(row)) > 1
+    ]
     vectors = encoder.encode([queries[i] for i in asked])
     near = index.dense.search(vectors, n_neighbours)
     alike = index.ngrams.search(queries, n_neighbours)
@@ -54,7 +65,7 @@ def find_names(
         if row is not None:
             lexical[row] = 1.0
         if (place := places.get(i)) is not None:
-            matches.append(_encoded(query, lexical, _Asked(index, vectors[place], near.rows[place]), lexicon))
+            matches.append(_encoded(query, lexical, _Asked(index, encoder, vectors[place], near.rows[place]), lexicon))
         elif row is not None:
             matches.append(_unencoded(query, lexical, row))
     return matches
@@ -65,8 +76,14 @@ class _Asked:
     """What the dense index said of one query: its vector and the rows of its nearest names."""
 
     index: NameIndex
+    encoder: Encoder
     vector: NDArray[np.float32]
     rows: NDArray[np.int64]
+
+    def tower_cosines(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The cosines of the first and the last tower with some names. *Shape:* (n_rows, 2)."""
+        first, last = self.encoder.towers[0], self.encoder.towers[-1]
+        return np.stack([self.index.dense.score(self.vector, rows, tower) for tower in (first, last)], axis=1)
 
 
 def _by_row(found: Neighbours, i: int) -> dict[int, float]:
@@ -76,7 +93,8 @@ def _by_row(found: Neighbours, i: int) -> dict[int, float]:
 def _unencoded(query: str, lexical: dict[int, float], exact: int) -> NameMatches:
     rows = np.array(sorted(lexical), np.int64)
     dense = np.where(rows == exact, np.float32(1.0), np.float32(np.nan))
-    return NameMatches(query, rows, np.array([lexical[row] for row in rows.tolist()], np.float32), dense)
+    scores = np.array([lexical[row] for row in rows.tolist()], np.float32)
+    return NameMatches(query, rows, scores, dense, np.stack((dense, dense), axis=1))
 
 
 def _encoded(query: str, lexical: dict[int, float], asked: _Asked, lexicon: Lexicon) -> NameMatches:
@@ -85,4 +103,5 @@ def _encoded(query: str, lexical: dict[int, float], asked: _Asked, lexicon: Lexi
     lexical = lexical | dict(zip(unscored, cosines.tolist(), strict=True))
     rows = np.array(sorted(lexical), np.int64)
     dense = asked.index.dense.score(asked.vector, rows)
-    return NameMatches(query, rows, np.array([lexical[row] for row in rows.tolist()], np.float32), dense)
+    scores = np.array([lexical[row] for row in rows.tolist()], np.float32)
+    return NameMatches(query, rows, scores, dense, asked.tower_cosines(rows))

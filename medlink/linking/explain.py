@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from medlink.linking.features import FEATURES, describe_matches
 from medlink.linking.linker import Linker
-from medlink.linking.ranker import FEATURES, describe_matches, rank_concepts
+from medlink.linking.ranker import Ranker, best_names, rank_concepts
 from medlink.records import Candidate
 from medlink.text import normalise
+
+_N_STEPS = 256
+# Features that a sentence names: those that count most.
+_N_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """What one feature adds to the winner's logit.
+    """What one feature adds to the winner's lead over its nearest rival.
 
-    :param value: the feature's value.
-    :param logit: value times weight; the ranker's sum of these and its bias is the logit of the score.
+    :param value: the winner's.
+    :param rival: the rival's; the mean of the ranker's training data where there is no rival.
+    :param logit: the part of the difference of both logits that is this feature's, by integrated gradients
+        (Sundararajan et al. 2017, equation 1); all parts add up to the difference. "own_name" is what both gained
+        for being the query's own names.
     """
 
     feature: str
     value: float
+    rival: float
     logit: float
 
 
@@ -48,22 +60,24 @@ def explain_query(query: str, linker: Linker) -> Explanation:
     if not normal:
         return Explanation(query, "", (), (), None, ("There is no letter or digit to look up.",))
     settings = linker.settings
-    (matches,) = linker.find([normal], k=settings.top_k)
-    candidates = rank_concepts(matches, linker.lexicon, linker.ranker)[: settings.top_k]
+    (matches,) = linker.find([normal])
+    candidates = rank_concepts(matches, linker.lexicon, linker.ranker, linker.rarity)[: settings.top_k]
     if not candidates:
         return Explanation(query, normal, (), (), None, ("No name of the ontology shares anything with it.",))
-    features = describe_matches(matches, linker.lexicon)
-    winner = candidates[0]
-    row = matches.rows.tolist().index(linker.lexicon.row_of(winner.matched))
-    pair = next(
-        i
-        for i, (name, concept_id) in enumerate(zip(features.rows.tolist(), features.concept_ids, strict=True))
-        if name == row and concept_id == winner.concept_id
-    )
-    _, *weights = astuple(linker.ranker)
-    contributions = tuple(
-        Contribution(feature, float(value), float(value * weight))
-        for feature, value, weight in zip(FEATURES, features.values[pair], weights, strict=True)
+    features = describe_matches(matches, linker.lexicon, linker.rarity)
+    best = best_names(normal, features, linker.ranker)
+    winner, *others = candidates
+    first, second = best[winner.concept_id], best[others[0].concept_id] if others else None
+    row = features.values[first.pair]
+    rival = features.values[second.pair] if second else np.array(linker.ranker.weights.mean)
+    shares = integrated_gradients(linker.ranker, row, rival)
+    raised = (first.raised, second.raised if second else 0.0)
+    contributions = (
+        *(
+            Contribution(feature, float(value), float(other), float(share))
+            for feature, value, other, share in zip(FEATURES, row, rival, shares, strict=True)
+        ),
+        Contribution("own_name", *raised, raised[0] - raised[1]),
     )
     sure = winner.score >= settings.threshold
     return Explanation(
@@ -76,11 +90,27 @@ def explain_query(query: str, linker: Linker) -> Explanation:
     )
 
 
+def integrated_gradients(
+    ranker: Ranker, row: NDArray[np.float64], baseline: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Each feature's part of the difference between the logits of a row and of a baseline.
+
+    The integral of the slopes along the straight line between both, by the midpoint rule.
+
+    :param row: *Shape:* (n_features,), ``baseline`` likewise.
+    :returns: *Shape:* (n_features,).
+    """
+    steps = (np.arange(_N_STEPS) + 0.5) / _N_STEPS
+    along = baseline + steps[:, None] * (row - baseline)  # (n_steps, n_features)
+    return np.asarray((row - baseline) * ranker.slopes(along).mean(axis=0))
+
+
 def _reasons(
     candidates: tuple[Candidate, ...], contributions: tuple[Contribution, ...], threshold: float
 ) -> tuple[str, ...]:
     winner = candidates[0]
-    parts = ", ".join(f"{c.feature} {c.value:.2f} ({c.logit:+.2f})" for c in contributions if c.logit)
+    telling = sorted(contributions, key=lambda c: -abs(c.logit))[:_N_NAMED]
+    parts = ", ".join(f"{c.feature} {c.value:.2f} to {c.rival:.2f} ({c.logit:+.2f})" for c in telling if c.logit)
     reasons = [f"{winner.concept_id} by its name “{winner.matched}”: {parts}."]
     if any(c.feature == "exact" and c.value for c in contributions):
         reasons.append("The text is that name, letter for letter after normalisation.")

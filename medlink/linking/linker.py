@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from medlink.encoder.protocol import Encoder
 from medlink.index.name_index import NameIndex
 from medlink.linking.cache import RecentCache
 from medlink.linking.candidates import NameMatches, find_names
+from medlink.linking.context import DEFAULT_CONTEXT, rank_together
 from medlink.linking.ranker import Ranker, rank_concepts
 from medlink.linking.settings import LinkerSettings
+from medlink.linking.wording import Rarity
 from medlink.ontology.lexicon import Lexicon
 from medlink.records import Candidate, Link, Mention
 from medlink.text import normalise
 
-# Rankings that a linker remembers: notes repeat the same findings, and a ranking takes about two kilobytes.
+# Rankings that a linker remembers: notes repeat the same findings, and a ranking takes about four kilobytes.
 REMEMBERED = 1 << 15
+# Candidates that are kept of each ranking, so that other mentions of the document can speak for them.
+DEPTH = 20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Linker:
-    """Links mentions to the concepts of one lexicon; the same mention gives the same link in any company.
+    """Links mentions to the concepts of one lexicon; a document's links depend on nothing outside it.
 
     :param index: of ``lexicon.names``, in their order, with vectors of ``encoder``.
     """
@@ -31,7 +36,7 @@ class Linker:
     encoder: Encoder
     ranker: Ranker
     settings: LinkerSettings
-    _recent: RecentCache[tuple[str, int], tuple[Candidate, ...]] = field(
+    _recent: RecentCache[str, tuple[Candidate, ...]] = field(
         default_factory=lambda: RecentCache(REMEMBERED), init=False, repr=False, compare=False
     )
 
@@ -40,41 +45,64 @@ class Linker:
         """The id of what decides: the encoder's weights, as the rest is fixed by the version of medlink."""
         return f"base-{self.encoder.fingerprint[:12]}"
 
+    @cached_property
+    def rarity(self) -> Rarity:
+        """How much each word says among the lexicon's names."""
+        return Rarity(self.lexicon.names)
+
     def rank(self, queries: Sequence[str], *, k: int | None = None) -> list[tuple[Candidate, ...]]:
-        """The ``k`` best concepts of each query, best first; none for a query without a letter or digit.
+        """The ``k`` best concepts of each query by itself, best first; none for a query without a letter or digit.
 
         Each distinct query is encoded and searched once while it is remembered.
 
-        :param k: concepts a query, by default ``settings.top_k``.
+        :param k: concepts a query, at most ``DEPTH``; by default ``settings.top_k``.
         """
-        limit = k or self.settings.top_k
         normal = [normalise(query) for query in queries]
-        known = {query: self._recent[query, limit] for query in dict.fromkeys(normal) if (query, limit) in self._recent}
-        fresh = self._rank_new(sorted({query for query in normal if query} - known.keys()), limit)
-        self._recent.update({(query, limit): candidates for query, candidates in fresh.items()})
-        return [fresh.get(query) or known.get(query, ()) for query in normal]
+        alone = self._rank_alone(normal)
+        return [alone[query][: k or self.settings.top_k] if query else () for query in normal]
 
-    def find(self, queries: Sequence[str], *, k: int) -> list[NameMatches]:
-        """The names that may be what each query means, at least ``k`` from each index where there are so many.
+    def rank_document(self, queries: Sequence[str], *, k: int | None = None) -> list[tuple[Candidate, ...]]:
+        """As :meth:`rank`, for the mentions of one document, each in the light of the others.
+
+        :param queries: all of the document's mentions.
+        """
+        normal = [normalise(query) for query in queries]
+        together = rank_together(self._rank_alone(normal), self.lexicon, DEFAULT_CONTEXT)
+        return [together[query][: k or self.settings.top_k] if query else () for query in normal]
+
+    def find(self, queries: Sequence[str]) -> list[NameMatches]:
+        """The names that may be what each query means.
 
         :param queries: normalised and distinct, none empty.
         """
-        return find_names(
-            queries,
-            self.lexicon,
-            index=self.index,
-            encoder=self.encoder,
-            n_neighbours=max(self.settings.n_neighbours, k),
-        )
+        neighbours = self.settings.n_neighbours
+        return find_names(queries, self.lexicon, index=self.index, encoder=self.encoder, n_neighbours=neighbours)
 
-    def _rank_new(self, queries: Sequence[str], limit: int) -> dict[str, tuple[Candidate, ...]]:
-        found = self.find(queries, k=limit)
-        return {matches.query: rank_concepts(matches, self.lexicon, self.ranker)[:limit] for matches in found}
+    def _rank_alone(self, normal: Sequence[str]) -> dict[str, tuple[Candidate, ...]]:
+        """The candidates of each distinct query, empty ones left out."""
+        wanted = dict.fromkeys(query for query in normal if query)
+        ranked = {query: self._recent[query] for query in wanted if query in self._recent}
+        fresh = {
+            matches.query: rank_concepts(matches, self.lexicon, self.ranker, self.rarity)[:DEPTH]
+            for matches in self.find(sorted(wanted.keys() - ranked.keys()))
+        }
+        self._recent.update(fresh)
+        return {query: fresh[query] if query in fresh else ranked[query] for query in wanted}
 
     def link(self, mentions: Sequence[Mention]) -> list[Link]:
-        """One link for each mention, in their order; NIL where no candidate reaches the threshold."""
-        ranked = self.rank([mention.query for mention in mentions])
-        return [self._decide(mention, candidates) for mention, candidates in zip(mentions, ranked, strict=True)]
+        """One link for each mention, in their order; NIL where no candidate reaches the threshold.
+
+        The mentions of one document speak for each other's candidates: all that are to count are given at once.
+        """
+        self._rank_alone([normalise(mention.query) for mention in mentions])  # one pass of the encoder for all
+        documents: dict[str, list[int]] = {}
+        for place, mention in enumerate(mentions):
+            documents.setdefault(mention.doc_id, []).append(place)
+        links: dict[int, Link] = {}
+        for places in documents.values():
+            ranked = self.rank_document([mentions[place].query for place in places])
+            links |= {place: self._decide(mentions[place], found) for place, found in zip(places, ranked, strict=True)}
+        return [links[place] for place in range(len(mentions))]
 
     def _decide(self, mention: Mention, candidates: tuple[Candidate, ...]) -> Link:
         sure = bool(candidates) and candidates[0].score >= self.settings.threshold

@@ -17,7 +17,7 @@ class LinkerSettings:
     """
 
     top_k: int = 5
-    threshold: float = 0.5
+    threshold: float = 0.4
     n_neighbours: int = 20
 
     def __post_init__(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,12 +13,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from medlink.encoder.protocol import Encoder
-from medlink.errors import SettingError
+from medlink.errors import ArtifactError, SettingError
 from medlink.linking.cache import RecentCache
 from medlink.linking.candidates import find_names
 from medlink.linking.explain import explain_query
+from medlink.linking.features import FEATURES, Features, describe_matches
 from medlink.linking.linker import Linker
-from medlink.linking.ranker import FEATURES, Ranker, describe_matches
+from medlink.linking.ranker import Ranker, Weights, best_names, raise_own_names
 from medlink.linking.settings import LinkerSettings
 from medlink.records import Link, Mention
 from medlink.text import normalise
@@ -114,18 +116,53 @@ def test_every_name_of_the_ontology_links_to_a_concept_that_bears_it(linker: Lin
         assert candidates[0].concept_id in bearers
 
 
-def test_ranker_score_is_the_logistic_of_the_weighted_sum() -> None:
-    ranker = Ranker(bias=-1.0, exact=2.0, lexical=3.0, dense=4.0, same_words=0.5, loose_scope=-2.0)
-    features = np.array([[1.0, 1.0, 1.0, 1.0, 0.0], [0.0, 0.5, 0.25, 0.0, 1.0]])
-    expected = [1 / (1 + np.exp(-8.5)), 1 / (1 + np.exp(0.5))]
-    assert ranker.score(features) == pytest.approx(expected, abs=1e-6)
+def small_ranker() -> Ranker:
+    """Two hidden units, numbers from a seed."""
+    numbers = np.random.default_rng(0).normal(size=(5, len(FEATURES)))
+    rows = [tuple(row) for row in numbers.tolist()]
+    scale = tuple(abs(number) + 0.5 for number in rows[1])
+    return Ranker(Weights(FEATURES, rows[0], scale, rows[2], (rows[3], rows[4]), (0.1, -0.2), (0.7, -1.3), 0.4))
+
+
+def test_ranker_logit_is_that_of_the_formula() -> None:
+    ranker, w = small_ranker(), small_ranker().weights
+    features = np.random.default_rng(1).normal(size=(3, len(FEATURES)))
+    for row, logit in zip(features, ranker.logits(features), strict=True):
+        z = [max(-5.0, min(5.0, (x - m) / s)) for x, m, s in zip(row, w.mean, w.scale, strict=True)]
+        expected = sum(a * b for a, b in zip(w.linear, z, strict=True))
+        for unit, bias, out in zip(w.hidden, w.hidden_bias, w.output, strict=True):
+            expected += out * math.tanh(bias + sum(a * b for a, b in zip(unit, z, strict=True)))
+        assert logit == pytest.approx(expected)
+
+
+def test_ranker_slopes_are_the_derivative_of_the_logit() -> None:
+    ranker, row, step = small_ranker(), np.random.default_rng(2).normal(size=len(FEATURES)), 1e-5
+    for column, slope in enumerate(ranker.slopes(row[None])[0]):
+        moved = np.stack([row, row])
+        moved[:, column] += (step, -step)
+        above, below = ranker.logits(moved)
+        assert slope == pytest.approx((above - below) / (2 * step), abs=1e-6)
+
+
+def test_ranker_probabilities_leave_the_rest_to_nil() -> None:
+    ranker = small_ranker()
+    found = ranker.probabilities([1.0, 2.0])
+    total = math.exp(0.4) + math.exp(1.0) + math.exp(2.0)
+    assert found == pytest.approx([math.exp(1.0) / total, math.exp(2.0) / total], abs=1e-6)
+    assert ranker.probabilities([]).tolist() == []
+
+
+def test_ranker_for_other_features_is_refused() -> None:
+    weights = replace(small_ranker().weights, features=FEATURES[1:])
+    with pytest.raises(ArtifactError, match="other features"):
+        Ranker(weights)
 
 
 def test_features_of_a_reordered_name(linker: Linker) -> None:
     (matches,) = find_names(
         [normalise("cysts of the kidney")], linker.lexicon, index=linker.index, encoder=linker.encoder, n_neighbours=8
     )
-    features = describe_matches(matches, linker.lexicon)
+    features = describe_matches(matches, linker.lexicon, linker.rarity)
     names = [linker.lexicon.names[int(matches.rows[row])] for row in features.rows]
     values = features.values[names.index("kidney cyst")]
     assert values[FEATURES.index("same_words")] == 1.0
@@ -134,10 +171,31 @@ def test_features_of_a_reordered_name(linker: Linker) -> None:
 
 def test_explain_adds_up(linker: Linker) -> None:
     explanation = explain_query("renal cysts", linker)
-    logit = linker.ranker.bias + sum(c.logit for c in explanation.contributions)
-    assert explanation.candidates[0].score == pytest.approx(1 / (1 + np.exp(-logit)), abs=1e-5)
+    (matches,) = linker.find(["renal cysts"])
+    best = best_names("renal cysts", describe_matches(matches, linker.lexicon, linker.rarity), linker.ranker)
+    first, second = (best[candidate.concept_id] for candidate in explanation.candidates[:2])
+    lead = (first.logit + first.raised) - (second.logit + second.raised)
+    assert sum(c.logit for c in explanation.contributions) == pytest.approx(lead, abs=0.2)
     assert explanation.concept_id == explanation.candidates[0].concept_id == "HP:0000107"
     assert any("Nearest rival" in reason for reason in explanation.reasons)
+
+
+@pytest.mark.parametrize(("query", "expected"), [("renal cyst", [5.0, 14.0, 11.0]), ("rc", [5.0, 9.0, 8.5])])
+def test_own_names_lead_by_less_where_they_may_be_acronyms(query: str, expected: list[float]) -> None:
+    values = np.zeros((3, len(FEATURES)))
+    values[1, FEATURES.index("exact")] = values[1, FEATURES.index("same_words")] = 1.0
+    values[2, FEATURES.index("same_words")] = 1.0
+    features, logits = Features(np.arange(3), ("A", "B", "C"), values), np.array([5.0, -1.0, 2.0])
+    lifted = logits + raise_own_names(query, features, logits, nil=0.0)
+    assert lifted.tolist() == expected
+
+
+def test_rank_document_gives_an_acronym_to_the_concept_that_the_document_names(linker: Linker) -> None:
+    alone, together = linker.rank(["rc"]), linker.rank_document(["rc", "renal cyst"])
+    gained = {c.concept_id: c.score for c in together[0]}["HP:0000107"]
+    assert gained > {c.concept_id: c.score for c in alone[0]}.get("HP:0000107", 0.0)
+    assert linker.rank_document(["rc"]) == alone
+    assert linker.rank_document(["renal cyst", "rc", ""]) == [together[1], together[0], ()]
 
 
 def test_explain_says_when_there_is_nothing_to_look_up(linker: Linker) -> None:
@@ -156,7 +214,7 @@ class CountingEncoder:
     def __init__(self, inner: Encoder) -> None:
         self._inner = inner
         self.asked: list[str] = []
-        self.fingerprint, self.width = inner.fingerprint, inner.width
+        self.fingerprint, self.width, self.towers = inner.fingerprint, inner.width, inner.towers
 
     def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> NDArray[np.float32]:
         self.asked.extend(texts)
