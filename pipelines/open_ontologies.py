@@ -19,7 +19,6 @@ from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-import fastobo
 from fastobo import header, syn, term, xref
 from fastobo.id import PrefixedIdent
 

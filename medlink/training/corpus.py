@@ -15,7 +15,6 @@ from medlink.ontology.lexicon import Lexicon
 from medlink.records import Concept
 from medlink.text import normalise
 
-
 # A cross-reference that more concepts share is a drawer of a coarse classification, not a common meaning.
 _MOST_SHARERS = 8
 # Some ontologies call another one by other names than it calls itself.
