@@ -16,13 +16,14 @@ from medlink.encoder.loading import load_encoder
 from medlink.encoder.trainable import TrainableEncoder, TrainableSettings
 from medlink.encoder.transformer import TransformerEncoder, fastest_dtype
 from medlink.errors import EncoderError, MedlinkError, SettingError
+from medlink.extras import import_extra
 from medlink.ontology.catalogue import Catalogue, load_ontology
 from medlink.ontology.lexicon import Lexicon
 from medlink.store.artifacts import Facts, write_artifact
+from medlink.training.accelerator import open_accelerator
 from medlink.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from medlink.training.corpus import build_corpus
 from medlink.training.dev_set import DevSet, build_dev_set
-from medlink.training.extras import import_extra, open_accelerator
 from medlink.training.journal import Journal
 from medlink.training.pairs import PairSampler
 from medlink.training.recipe import Recipe
@@ -125,7 +126,7 @@ def train(recipe: Recipe, lexicons: Sequence[Lexicon], out: Path, options: RunOp
 
 def _set_up(recipe: Recipe, lexicons: Sequence[Lexicon], options: RunOptions) -> tuple[Trainer, DevSet]:
     accelerator = open_accelerator(options.device)
-    import_extra("matplotlib")  # hours later the curves need it
+    import_extra("matplotlib", what="training")  # hours later the curves need it
     data, dtype = recipe.data, recipe.train.dtype
     corpus = build_corpus(lexicons, scopes=data.scopes, dev_share=data.dev_share, spare_lineage=data.spare_lineage)
     sampler = PairSampler(corpus, data, batch_size=recipe.train.batch_size, seed=recipe.train.seed)
