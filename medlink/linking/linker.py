@@ -54,6 +54,10 @@ class Linker:
         self._recent.update({(query, limit): candidates for query, candidates in fresh.items()})
         return [fresh.get(query) or known.get(query, ()) for query in normal]
 
+    def rank_document(self, queries: Sequence[str], *, k: int | None = None) -> list[tuple[Candidate, ...]]:
+        """The ``k`` best concepts of each of one document's mentions, ranked together; see :meth:`rank`."""
+        return self.rank(queries, k=k)
+
     def find(self, queries: Sequence[str], *, k: int) -> list[NameMatches]:
         """The names that may be what each query means, at least ``k`` from each index where there are so many.
 
