@@ -150,11 +150,17 @@ def difference_cell(figure: Interval) -> str:
     return _cell(figure, "+.3f")
 
 
+def share_cell(share: float, form: str = ".3f") -> str:
+    """A share without its leading zero.
+
+    >>> share_cell(0.7969), share_cell(-0.0312, "+.3f"), share_cell(1.0)
+    ('.797', '-.031', '1.000')
+    """
+    return _LEADING_ZERO.sub("", format(round(share, 3) + 0.0, form))  # adding 0 makes -0.0 plain 0
+
+
 def _cell(figure: Interval, form: str) -> str:
-    value, low, high = (
-        _LEADING_ZERO.sub("", format(round(number, 3) + 0.0, form))
-        for number in (figure.value, figure.low, figure.high)
-    )
+    value, low, high = (share_cell(share, form) for share in (figure.value, figure.low, figure.high))
     return f"{value} [{low}, {high}]"
 
 

@@ -25,7 +25,7 @@ from medlink.evaluation.comparison import SubsetScores
 from medlink.evaluation.gsc import read_gsc_queries
 from medlink.evaluation.linking import Evaluation, evaluate_linking
 from medlink.evaluation.metrics import Interval, Scores
-from medlink.evaluation.report import difference_cell, figure_cell
+from medlink.evaluation.report import difference_cell, figure_cell, share_cell
 from medlink.evaluation.systems import EXACT, TF_IDF
 from medlink.linking.assemble import link_to, load_lexicon
 from medlink.linking.linker import Linker
@@ -122,10 +122,10 @@ def print_rows(case: Case, evaluation: Evaluation) -> None:
     whole, *parts = evaluation.subsets
     print(f"{case.set}, {case.split}, {case.names}: {len(case.lexicon.names):,} names")
     for system, scores in whole.systems.items():
-        rest = " ".join(f"{subset.systems[system].acc1.value:5.3f}" if subset.n else "    -" for subset in parts)
+        rest = " ".join(f"{share_cell(subset.systems[system].acc1.value) if subset.n else '-':>5}" for subset in parts)
         print(
             f"{case.set:16} {system:20} {scores.n:>5} {figure_cell(scores.acc1):>17} {figure_cell(scores.acc5):>17}"
-            f" {scores.mrr.value:5.3f} {rest}"
+            f" {share_cell(scores.mrr.value):>5} {rest}"
         )
     for difference in whole.differences:
         print(f"{case.set:16} {difference.system} minus {difference.minus}: {difference_cell(difference.acc1)}")
