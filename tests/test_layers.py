@@ -17,6 +17,7 @@ LAYERS = (
     ("curation", "training", "linking"),
     ("detection", "formats", "store"),
     ("ontology", "encoder", "contrastive", "index"),
+    ("extras",),
     ("records", "errors", "text"),
 )
 LEVEL = {part: level for level, parts in enumerate(reversed(LAYERS)) for part in parts}

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from medlink.cli.main import main
+from medlink.evaluation.systems import EXACT, MEDLINK, MEDLINK_DOCUMENT, TF_IDF
 from tests.cli.test_commands import COMMANDS
 
 ROOT = Path(__file__).parents[1]
@@ -36,6 +37,16 @@ def test_readme_links_to_files_that_exist() -> None:
     targets = [target for target in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in target]
     assert targets
     assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
+def test_readme_measures_with_options_and_rows_that_exist() -> None:
+    section = README.partition("## Measure it on your own data")[2].partition("\n## ")[0]
+    known = {name for parameter in COMMANDS["evaluate", "link"].params for name in parameter.opts}
+    named = set(re.findall(r"--[a-z][a-z-]*", section))
+    assert named >= {"--queries", "--names", "--extra-names", "--seen", "--baseline", "--out", "--errors", "--json"}
+    assert named <= known
+    rows = re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)
+    assert rows == [EXACT, TF_IDF, "--baseline NAME", MEDLINK, MEDLINK_DOCUMENT]
 
 
 @pytest.mark.slow

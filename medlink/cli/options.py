@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,6 +12,7 @@ import click
 from medlink.detection.settings import DetectionSettings
 from medlink.encoder.default import DEFAULT_ENCODER
 from medlink.encoder.transformer import POOLINGS
+from medlink.errors import SettingError
 from medlink.linking.recipe import Recipe
 from medlink.linking.settings import LinkerSettings
 from medlink.store.workspace import WORKSPACE_VARIABLE, default_workspace_root
@@ -79,3 +81,21 @@ def make_recipe(
         detection=detection or DetectionSettings(),
         linking=linking or LinkerSettings(),
     )
+
+
+def make_baselines(given: Sequence[str], recipe: Recipe) -> dict[str, Recipe]:
+    """The recipes of other encoders, by label.
+
+    :param given: each ``NAME``, which is its own label, or ``LABEL=NAME``; a folder with ``=`` in it needs a label.
+    :param recipe: what they share with each other.
+    :raises SettingError: when one lacks its name, or two have one label.
+    """
+    baselines: dict[str, Recipe] = {}
+    for text in given:
+        label, encoder = text.split("=", 1) if "=" in text else (text, text)
+        if not (label and encoder) or label in baselines:
+            raise SettingError(
+                "a baseline needs a label of its own", where="--baseline", expected="LABEL=NAME or NAME", got=text
+            )
+        baselines[label] = replace(recipe, encoder=encoder)
+    return baselines

@@ -1,14 +1,19 @@
-"""Links and rankings on a terminal."""
+"""Links, rankings and figures on a terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from medlink.records import Candidate, Link, LinkedDocument
+
+if TYPE_CHECKING:
+    from medlink.evaluation.comparison import SubsetScores
+    from medlink.evaluation.report import Report
 
 
 def show_document(linked: LinkedDocument) -> None:
@@ -37,6 +42,46 @@ def show_candidates(candidates: Sequence[Candidate]) -> None:
             f"{candidate.score:.3f}",
         )
     Console(highlight=False).print(table)
+
+
+def show_report(report: Report) -> None:
+    """Prints a table for each subset, one of the paired differences, and which names were used."""
+    from medlink.evaluation.report import size_of  # brings in spaCy and torch
+
+    console = Console(highlight=False)
+    for subset in report.subsets:
+        console.print(Text.assemble((subset.name, "bold"), f"  {size_of(subset)}"))
+        if subset.systems:
+            console.print(_score_table(subset))
+    _show_differences(console, report.subsets)
+    ontology = report.setting.ontology
+    console.print(
+        f"names: {report.setting.names_used}, {ontology.n_names:,} of {ontology.n_concepts:,} concepts; "
+        "intervals of 95 % over documents"
+    )
+
+
+def _score_table(subset: SubsetScores) -> Table:
+    from medlink.evaluation.report import score_cells
+
+    table = Table("system", "acc@1", "acc@5", "MRR", box=None, header_style="dim")
+    for system, scores in subset.systems.items():
+        table.add_row(Text(system), *score_cells(scores))
+    return table
+
+
+def _show_differences(console: Console, subsets: Sequence[SubsetScores]) -> None:
+    from medlink.evaluation.report import difference_cell
+
+    pairs = [(difference.system, difference.minus) for difference in subsets[0].differences]
+    if not pairs:
+        return
+    console.print(Text.assemble(("difference in acc@1", "bold"), f"  {pairs[0][0]} minus the others"))
+    table = Table("", *(f"minus {minus}" for _, minus in pairs), box=None, header_style="dim")
+    for subset in subsets:
+        if subset.differences:
+            table.add_row(subset.name, *(difference_cell(difference.acc1) for difference in subset.differences))
+    console.print(table)
 
 
 def _cells(link: Link) -> tuple[str, ...]:

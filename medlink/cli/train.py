@@ -45,7 +45,7 @@ def train(
     The folder then holds encoder/ (use it with --encoder), steps.jsonl, curves.png and recipe.json. Some of the
     ontologies' synonyms are held out; how many of them find their concept chooses the encoder that is kept.
     """
-    from medlink.training.extras import join_processes
+    from medlink.training.accelerator import join_processes
     from medlink.training.recipe import read_recipe
     from medlink.training.run import RunOptions, load_lexicons  # brings in torch, which --help does not need
     from medlink.training.run import train as run_training

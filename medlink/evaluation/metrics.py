@@ -15,7 +15,7 @@ N_RESAMPLES = 1000
 class Interval:
     """A figure with the interval that holds 95 % of its bootstrap values.
 
-    :param value: in [0, 1].
+    :param value: in [0, 1]; a difference of two figures in [-1, 1].
     """
 
     value: float
@@ -27,7 +27,7 @@ class Interval:
 class Scores:
     """How well a system ranks the right concepts.
 
-    :param n: mentions.
+    :param n: mentions, or what their weights add up to.
     :param acc1: share of mentions whose first answer is right.
     :param acc5: share with a right answer among the first five.
     :param mrr: mean of 1 / rank of the first right answer, 0 where there is none.
@@ -39,38 +39,64 @@ class Scores:
     mrr: Interval
 
 
-def score_ranks(ranks: Sequence[int], clusters: Sequence[str], *, seed: int = 0) -> Scores:
+def score_ranks(
+    ranks: Sequence[int], clusters: Sequence[str], *, weights: Sequence[float] | None = None, seed: int = 0
+) -> Scores:
     """The scores of some mentions.
 
     Intervals are percentiles of a bootstrap over documents, as mentions of one document are not independent.
 
-    :param ranks: *Shape:* (n_mentions,), rank of the first right answer from 1 on, 0 where there is none.
+    :param ranks: *Shape:* (n_mentions,), not empty, rank of the first right answer from 1 on, 0 where there is none.
     :param clusters: *Shape:* (n_mentions,), the document of each mention.
+    :param weights: *Shape:* (n_mentions,), above 0, how much each mention counts; 1 by default.
     """
     array = np.asarray(ranks, np.int64)
     values = np.stack(
         [array == 1, (array >= 1) & (array <= 5), np.where(array >= 1, 1.0 / np.maximum(array, 1), 0.0)], axis=1
     ).astype(np.float64)  # (n_mentions, 3)
-    means = values.mean(axis=0)
-    low, high = _bootstrap(values, clusters, seed)
-    figures = [Interval(float(m), float(a), float(b)) for m, a, b in zip(means, low, high, strict=True)]
-    return Scores(len(array), *figures)
+    loads = _loads(weights, len(array))
+    return Scores(round(loads.sum()), *_intervals(values, clusters, loads, seed))
 
 
-def _bootstrap(
-    values: NDArray[np.float64], clusters: Sequence[str], seed: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The 2.5th and 97.5th percentile of the means under resampling of whole clusters.
+def compare_ranks(
+    ranks: Sequence[int],
+    others: Sequence[int],
+    clusters: Sequence[str],
+    *,
+    weights: Sequence[float] | None = None,
+    seed: int = 0,
+) -> Interval:
+    """The accuracy at 1 of one system minus that of another on the same mentions.
+
+    The bootstrap is paired: each of its samples of documents holds both systems' answers. Equals the difference of
+    the two figures of :func:`score_ranks`; its interval is the narrower, the more the systems err together.
+
+    :param ranks: *Shape:* (n_mentions,), not empty, as of :func:`score_ranks`.
+    :param others: *Shape:* (n_mentions,), the other system's.
+    """
+    right = (np.asarray(ranks) == 1).astype(np.float64) - (np.asarray(others) == 1)
+    return _intervals(right[:, None], clusters, _loads(weights, len(right)), seed)[0]
+
+
+def _loads(weights: Sequence[float] | None, n_mentions: int) -> NDArray[np.float64]:
+    return np.ones(n_mentions) if weights is None else np.asarray(weights, np.float64)
+
+
+def _intervals(
+    values: NDArray[np.float64], clusters: Sequence[str], weights: NDArray[np.float64], seed: int
+) -> list[Interval]:
+    """The weighted means with the 2.5th and 97.5th percentile of those under resampling of whole clusters.
 
     :param values: *Shape:* (n_mentions, n_figures).
-    :returns: twice *Shape:* (n_figures,).
+    :param weights: *Shape:* (n_mentions,).
     """
     _, codes = np.unique(np.asarray(clusters), return_inverse=True)
     n_clusters = int(codes.max()) + 1
     sums = np.zeros((n_clusters, values.shape[1]))
-    np.add.at(sums, codes, values)
-    sizes = np.bincount(codes, minlength=n_clusters)
+    np.add.at(sums, codes, values * weights[:, None])
+    sizes = np.bincount(codes, weights, minlength=n_clusters)
     drawn = np.random.default_rng(seed).integers(n_clusters, size=(N_RESAMPLES, n_clusters))
-    means = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1, keepdims=True)  # (n_resamples, n_figures)
-    low, high = np.percentile(means, [2.5, 97.5], axis=0)
-    return low, high
+    resampled = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1, keepdims=True)  # (n_resamples, n_figures)
+    low, high = np.percentile(resampled, [2.5, 97.5], axis=0)
+    means = sums.sum(axis=0) / sizes.sum()
+    return [Interval(float(m), float(a), float(b)) for m, a, b in zip(means, low, high, strict=True)]

@@ -1,78 +1,85 @@
-"""Gold mentions against rankings of names: exact match, TF-IDF, the linker, all by one rule."""
+"""Gold mentions against rankings of names: every system is judged by one rule."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from tqdm import tqdm
 
 from medlink.evaluation.biosyn import Query, ids_of
-from medlink.index.ngrams import NgramIndex
-from medlink.linking.linker import Linker
+from medlink.evaluation.systems import Answer, System
 from medlink.ontology.lexicon import Lexicon
 from medlink.text import normalise
 
-# Rankings are read this deep; a right answer further down counts as none.
-DEPTH = 20
 _BLOCK = 256
 
-# The names a system answers with, best first, for each of some normalised mentions.
-Ranking = Callable[[Sequence[str]], list[list[str]]]
+# The ids of all concepts that bear a name.
+Bearers = Callable[[str], frozenset[str]]
 
 
-def rank_exactly(lexicon: Lexicon) -> Ranking:
-    """A ranking that knows a mention only if it is a name."""
-    return lambda mentions: [[m] if lexicon.row_of(m) is not None else [] for m in mentions]
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """How a system did on one query.
 
-
-def rank_by_ngrams(lexicon: Lexicon, index: NgramIndex) -> Ranking:
-    """A ranking by TF-IDF over character n-grams, the exact name first: the floor that a linker must beat."""
-
-    def rank(mentions: Sequence[str]) -> list[list[str]]:
-        found = index.search(mentions, DEPTH)
-        near = [[lexicon.names[row] for row in rows if row >= 0] for rows in found.rows.tolist()]
-        return [
-            _exact_first(m, names) if lexicon.row_of(m) is not None else names
-            for m, names in zip(mentions, near, strict=True)
-        ]
-
-    return rank
-
-
-def rank_by_linker(linker: Linker) -> Ranking:
-    """The linker's ranking; each concept answers with its best name."""
-
-    def rank(mentions: Sequence[str]) -> list[list[str]]:
-        return [[candidate.matched for candidate in ranked] for ranked in linker.rank(mentions, k=DEPTH)]
-
-    return rank
-
-
-def gold_ranks(
-    queries: Sequence[Query], lexicon: Lexicon, ranking: Ranking, *, show_progress: bool = False
-) -> list[int]:
-    """The rank of the first right answer to each query, from 1 on; 0 where there is none.
-
-    An answer is a name; it is right if any concept that bears it is (BioSyn's rule).
+    :param rank: of the first right answer, from 1 on; 0 where there is none.
+    :param best: the first answer, right or not; ``None`` where there is none.
     """
-    mentions = sorted({normalise(query.mention) for query in queries})
-    answers: dict[str, list[frozenset[str]]] = {}
-    for start in tqdm(range(0, len(mentions), _BLOCK), desc="ranking", disable=not show_progress):
-        block = mentions[start : start + _BLOCK]
-        for mention, names in zip(block, ranking(block), strict=True):
-            answers[mention] = [_bearers(name, lexicon) for name in names]
-    return [_first_right(answers[normalise(query.mention)], query.gold) for query in queries]
+
+    rank: int
+    best: Answer | None
 
 
-def _first_right(answers: list[frozenset[str]], gold: frozenset[str]) -> int:
-    return next((rank for rank, ids in enumerate(answers, start=1) if ids & gold), 0)
+def judge(
+    queries: Sequence[Query], system: System, lexicon: Lexicon, *, show_progress: bool = False
+) -> list[Judgement]:
+    """How the system did on each query.
+
+    An answer is a name; it is right if any concept that bears it is (BioSyn's rule). The linker answers with one name
+    a concept, TF-IDF may with several: the two compare at rank 1, and further down the linker covers more concepts.
+    """
+    answers = _rank_documents if system.by_document else _rank_mentions
+    with tqdm(
+        total=len(queries), desc=f"ranking: {system.name}", unit="mention", disable=not show_progress
+    ) as progress:
+        judged: dict[int, Judgement] = {}
+        for place, found in answers(queries, system):
+            judged[place] = _judge(found, queries[place].gold, lexicon)
+            progress.update()
+    return [judged[place] for place in range(len(queries))]
 
 
-def _bearers(name: str, lexicon: Lexicon) -> frozenset[str]:
+def bearers_of(name: str, lexicon: Lexicon) -> frozenset[str]:
+    """The ids of all concepts that bear a normalised name."""
     row = lexicon.row_of(name)
     postings = lexicon.postings(row) if row is not None else ()
     return frozenset().union(*(ids_of(posting.concept_id) for posting in postings))
 
 
-def _exact_first(mention: str, names: list[str]) -> list[str]:
-    return [mention, *(name for name in names if name != mention)]
+def _rank_mentions(queries: Sequence[Query], system: System) -> Iterator[tuple[int, list[Answer]]]:
+    """Each query's place with its answers; each distinct normalised mention is ranked once."""
+    places = _group(normalise(query.mention) for query in queries)
+    mentions = sorted(places)
+    for start in range(0, len(mentions), _BLOCK):
+        block = mentions[start : start + _BLOCK]
+        for mention, found in zip(block, system.rank(block), strict=True):
+            yield from ((place, found) for place in places[mention])
+
+
+def _rank_documents(queries: Sequence[Query], system: System) -> Iterator[tuple[int, list[Answer]]]:
+    """Each query's place with its answers; the mentions of a document are ranked together."""
+    for places in _group(query.doc_id for query in queries).values():
+        yield from zip(places, system.rank([queries[place].mention for place in places]), strict=True)
+
+
+def _group(keys: Iterator[str]) -> dict[str, list[int]]:
+    """The places of each key, in order."""
+    groups: dict[str, list[int]] = {}
+    for place, key in enumerate(keys):
+        groups.setdefault(key, []).append(place)
+    return groups
+
+
+def _judge(answers: Sequence[Answer], gold: frozenset[str], lexicon: Lexicon) -> Judgement:
+    right = (rank for rank, answer in enumerate(answers, start=1) if bearers_of(answer.name, lexicon) & gold)
+    return Judgement(next(right, 0), answers[0] if answers else None)

@@ -70,7 +70,7 @@ def check_new_folder(path: Path) -> None:
         raise SettingError(
             "the output folder is not empty",
             where=str(path),
-            hint="Name a new folder: annotations edited in this one would be lost.",
+            hint="Name a new folder: what is in this one would be lost.",
         )
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from medlink.errors import ArtifactError
+from medlink.extras import import_extra
 from medlink.formats.atomic import new_file
-from medlink.training.extras import import_extra
 from medlink.training.trainer import StepResult
 
 
@@ -87,7 +87,7 @@ class Journal:
                 [line["accuracy"] for line in evaluations],
             ),
         }
-        figure = import_extra("matplotlib.figure").Figure(figsize=(12, 3.5))
+        figure = import_extra("matplotlib.figure", what="training").Figure(figsize=(12, 3.5))
         figure.subplots_adjust(left=0.05, right=0.98, bottom=0.15, wspace=0.2)
         for axis, (title, (x, y)) in zip(figure.subplots(1, len(curves)), curves.items(), strict=True):
             axis.plot(x, y, marker="o" if len(x) < 30 else "", linewidth=1.2, markersize=3)

@@ -13,13 +13,14 @@ from tqdm import tqdm
 
 from medlink import __version__
 from medlink.errors import MedlinkError, SettingError
+from medlink.extras import import_extra
 from medlink.ontology.catalogue import Catalogue, load_ontology
 from medlink.ontology.lexicon import Lexicon
 from medlink.store.artifacts import Facts, write_artifact
+from medlink.training.accelerator import join_processes
 from medlink.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from medlink.training.corpus import build_corpus
 from medlink.training.dev_set import DevSet, build_dev_set
-from medlink.training.extras import import_extra, join_processes
 from medlink.training.journal import Journal
 from medlink.training.pairs import PairSampler
 from medlink.training.recipe import Recipe
@@ -130,7 +131,7 @@ def train(recipe: Recipe, lexicons: Sequence[Lexicon], out: Path, options: RunOp
 
 def _set_up(recipe: Recipe, lexicons: Sequence[Lexicon], options: RunOptions) -> tuple[Trainer, DevSet]:
     processes = join_processes(options.device)
-    import_extra("matplotlib")  # hours later the curves need it
+    import_extra("matplotlib", what="training")  # hours later the curves need it
     data = recipe.data
     corpus = build_corpus(
         lexicons,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import click
 import pytest
@@ -52,23 +51,3 @@ def test_explain_json_is_complete(options: list[str]) -> None:
     explanation = json.loads(result.stdout)
     assert explanation["concept_id"] == "HP:0000107"
     assert {c["feature"] for c in explanation["contributions"]} >= {"exact", "lexical", "dense"}
-
-
-def test_evaluate_link_compares_three_systems(options: list[str], tmp_path: Path) -> None:
-    names, queries = tmp_path / "names.txt", tmp_path / "queries.txt"
-    names.write_text("D1||heart attack\nD2||renal cyst\nD3||seizure\n", encoding="utf-8")
-    queries.write_text("d||0|1||X||renal cysts||D2\nd||0|1||X||seizure||D3\n", encoding="utf-8")
-    arguments = ["evaluate", "link", "--queries", str(queries), "--names", str(names), "--json", *options]
-    result = CliRunner().invoke(main, arguments)
-    assert result.exit_code == 0, result.output
-    systems = json.loads(result.stdout)["systems"]
-    assert systems["exact"]["acc1"]["value"] == 0.5
-    assert systems["tf-idf"]["acc1"]["value"] == 1.0
-    assert systems["medlink"]["n"] == 2
-
-
-def test_evaluate_link_names_the_broken_line(options: list[str], tmp_path: Path) -> None:
-    (tmp_path / "q.txt").write_text("one||two\n", encoding="utf-8")
-    result = CliRunner().invoke(main, ["evaluate", "link", "--queries", str(tmp_path / "q.txt"), *options])
-    assert result.exit_code == 1
-    assert "q.txt:1" in result.output

@@ -1,0 +1,22 @@
+"""The device, and the other processes, that a training runs on."""
+
+from __future__ import annotations
+
+from medlink.errors import SettingError
+from medlink.extras import import_extra
+from medlink.training.processes import Processes
+
+
+def join_processes(device: str) -> Processes:
+    """The place of the running process among those that ``accelerate launch`` started.
+
+    :param device: ``cpu``, ``cuda`` or ``mps``.
+    :raises MissingExtraError: when accelerate is not installed.
+    :raises SettingError: when this machine has no such device.
+    """
+    accelerator = import_extra("accelerate", what="training").Accelerator(cpu=device == "cpu")
+    if accelerator.device.type != device:
+        raise SettingError(
+            "this machine has no such device", where="device", expected=f"cpu or {accelerator.device.type}", got=device
+        )
+    return Processes(accelerator.process_index, accelerator.num_processes, accelerator.device)
