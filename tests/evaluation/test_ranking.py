@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from medlink.encoder.protocol import TowerSpan
 from medlink.errors import SettingError
 from medlink.evaluation.biosyn import Query
 from medlink.evaluation.ranking import Judgement, judge
@@ -66,7 +67,7 @@ def test_judge_counted_by_hand(lexicon: Lexicon) -> None:
 class Letters:
     """An encoder of how often each letter stands in a text; near names are anagrams."""
 
-    fingerprint, width = "letters", 27
+    fingerprint, width, towers = "letters", 27, (TowerSpan(0, 27, 1.0),)
 
     def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> NDArray[np.float32]:
         counts = np.array([[text.count(letter) for letter in "abcdefghijklmnopqrstuvwxyz "] for text in texts])
