@@ -13,7 +13,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,14 +24,12 @@ from torch import Tensor, nn
 
 from medlink.evaluation.biosyn import Query, ids_of, read_names, read_queries
 from medlink.linking.assemble import link_to
-from medlink.linking.context import ContextWeights, Evidence, gather_evidence
+from medlink.linking.context import Choice, ContextWeights, gather_choices, rest_of
 from medlink.linking.features import FEATURES, describe_matches
-from medlink.linking.linker import Linker
+from medlink.linking.linker import DEPTH, Linker
 from medlink.linking.ranker import WIDEST, Ranker, Weights, read_ranker
 from medlink.linking.recipe import Recipe
-from medlink.linking.wording import read_wording
 from medlink.ontology.lexicon import Lexicon
-from medlink.records import Candidate
 from medlink.store.workspace import default_workspace_root
 from medlink.text import normalise
 
@@ -223,7 +221,7 @@ def fit_context(sets: Sequence[tuple[Linker, Sequence[Query]]]) -> ContextWeight
             masses = np.exp(logs + evidence @ weights)
             wanted = masses[right].sum() if right.any() else none
             total += np.log(masses.sum() + none) - np.log(wanted)
-        return total / len(cases) + 1e-4 * float(weights @ weights)
+        return total / len(cases) + 1e-5 * float(weights @ weights)
 
     n_weights = len(ContextWeights.__dataclass_fields__)
     found = minimize(loss, np.ones(n_weights), method="L-BFGS-B", bounds=[(0.0, None)] * n_weights).x
@@ -234,27 +232,25 @@ _Case = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_], float
 
 
 def _context_cases(linker: Linker, queries: Sequence[Query]) -> list[_Case]:
-    """For each mention with evidence: its candidates' log scores, evidence, whether they are right; and NIL's share."""
+    """For each mention with evidence: its choices' log scores, evidence, whether they are right; and NIL's share."""
     documents: dict[str, dict[str, frozenset[str]]] = {}
     for query in queries:
         if mention := normalise(query.mention):
             documents.setdefault(query.doc_id, {})[mention] = query.gold
     cases = []
     for golds in documents.values():
-        ranked = dict(zip(golds, linker.rank(list(golds), k=20), strict=True))
-        wordings = {mention: read_wording(mention) for mention in golds}
+        alone = dict(zip(golds, linker.rank(list(golds), k=DEPTH), strict=True))
         for mention, gold in golds.items():
-            evidence = gather_evidence(mention, ranked, wordings)
-            if any(candidate.concept_id in evidence for candidate in ranked[mention]):
-                cases.append(_context_case(ranked[mention], evidence, gold))
+            if choices := gather_choices(mention, alone, linker.lexicon):
+                cases.append(_context_case(choices, gold, rest_of(alone[mention])))
     return cases
 
 
-def _context_case(ranked: Sequence[Candidate], evidence: dict[str, Evidence], gold: frozenset[str]) -> _Case:
-    scores = np.array([max(candidate.score, 1e-4) for candidate in ranked])
-    rows = [list(asdict(evidence.get(candidate.concept_id, Evidence())).values()) for candidate in ranked]
-    right = np.array([bool(ids_of(candidate.concept_id) & gold) for candidate in ranked])
-    return np.log(scores), np.array(rows), right, max(1.0 - float(scores.sum()), 1e-4)
+def _context_case(choices: Sequence[Choice], gold: frozenset[str], none: float) -> _Case:
+    logs = np.array([choice.log_score for choice in choices])
+    evidence = np.array([astuple(choice.evidence) for choice in choices])
+    right = np.array([bool(ids_of(choice.candidate.concept_id) & gold) for choice in choices])
+    return logs, evidence, right, none
 
 
 def main() -> None:

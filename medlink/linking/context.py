@@ -1,20 +1,21 @@
-"""What a document's other mentions say about one of them: homonyms, acronyms and short forms decided together."""
+"""What a document's other mentions say about one of them: homonyms and acronyms decided together."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
+from functools import lru_cache
 from math import exp, log
 
 from medlink.linking.ranker import trust
 from medlink.linking.wording import Wording, read_wording
 from medlink.ontology.lexicon import Lexicon
-from medlink.records import Candidate
+from medlink.records import Candidate, Concept
+from medlink.text import normalise
 
-# The probability from which another mention's concept is looked at, and what a concept starts from that the query alone
-# does not find at all.
+# The probability from which another mention's concept is looked at, and what counts as none.
 _LEAST_SURE = 0.3
-_UNFOUND = 1e-4
+_LEAST = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +23,11 @@ class Evidence:
     """What the other mentions of a document say for a concept: each the highest probability among those that do.
 
     :param elsewhere: of any other mention.
-    :param acronym: of one whose initials the query is.
-    :param longer: of one that has all the query's words and more.
-    :param shorter: of one that has some of the query's words and no others.
+    :param acronym: of any, where the query is the initials of the mention or of one of the concept's names.
     """
 
     elsewhere: float = 0.0
     acronym: float = 0.0
-    longer: float = 0.0
-    shorter: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +36,6 @@ class ContextWeights:
 
     elsewhere: float
     acronym: float
-    longer: float
-    shorter: float
 
     def logit(self, evidence: Evidence) -> float:
         """The sum of the weighted evidence."""
@@ -49,7 +44,19 @@ class ContextWeights:
 
 
 # Fitted by pipelines/fit_ranker.py, beside the ranker.
-DEFAULT_CONTEXT = ContextWeights(elsewhere=1.39, acronym=0.46, longer=0.23, shorter=0.0)
+DEFAULT_CONTEXT = ContextWeights(elsewhere=1.32, acronym=1.88)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A concept that a mention may mean.
+
+    :param log_score: logarithm of what the query by itself gives it; 0 where the query does not find it.
+    """
+
+    candidate: Candidate
+    log_score: float
+    evidence: Evidence
 
 
 def rank_together(
@@ -57,73 +64,78 @@ def rank_together(
 ) -> dict[str, tuple[Candidate, ...]]:
     """The candidates of each of a document's distinct mentions in the light of the others, best first.
 
-    A concept that another mention names, and that the query alone does not find, becomes a candidate where the
-    query's letters or words allow it.
+    A concept that another mention names, and that the query alone does not find, becomes a candidate where the query
+    may be an acronym of it.
 
     :param alone: by normalised mention its candidates by themselves, with their probabilities.
     """
-    wordings = {query: read_wording(query) for query in alone}
-    ranked = {}
-    for query, candidates in alone.items():
-        evidence = gather_evidence(query, alone, wordings)
-        ranked[query] = _rescore(candidates, evidence, alone, weights, lexicon) if evidence else candidates
-    return ranked
+    return {
+        query: _rescore(choices, rest_of(alone[query]), weights, lexicon)
+        if (choices := gather_choices(query, alone, lexicon))
+        else alone[query]
+        for query in alone
+    }
 
 
-def gather_evidence(
-    query: str, alone: Mapping[str, tuple[Candidate, ...]], wordings: Mapping[str, Wording]
-) -> dict[str, Evidence]:
-    """The evidence for each concept that some other mention names."""
+def rest_of(candidates: Sequence[Candidate]) -> float:
+    """What the candidates leave of 1, for NIL and what was not found; above 0."""
+    return max(1.0 - sum(candidate.score for candidate in candidates), _LEAST)
+
+
+def gather_choices(query: str, alone: Mapping[str, tuple[Candidate, ...]], lexicon: Lexicon) -> list[Choice]:
+    """All that a mention may mean with the evidence for it; empty where no other mention says anything."""
+    evidence, named = _gather_evidence(query, alone, lexicon)
+    if not evidence:
+        return []
+    own = [Choice(c, log(max(c.score, _LEAST)), evidence.get(c.concept_id, Evidence())) for c in alone[query]]
+    found = {choice.candidate.concept_id for choice in own}
+    joined = [
+        Choice(named[key], 0.0, seen) for key, seen in sorted(evidence.items()) if key not in found and seen.acronym
+    ]
+    return [*own, *joined]
+
+
+def _gather_evidence(
+    query: str, alone: Mapping[str, tuple[Candidate, ...]], lexicon: Lexicon
+) -> tuple[dict[str, Evidence], dict[str, Candidate]]:
+    """For each concept that some other mention names the evidence, and the candidate as it stands there."""
     found: dict[str, Evidence] = {}
+    named: dict[str, Candidate] = {}
+    wording = read_wording(query)
     for other, candidates in alone.items():
         if other == query:
             continue
-        acronym, longer, shorter = _relation(wordings[query], wordings[other])
         for candidate in candidates:
             p = candidate.score
             if p < _LEAST_SURE:
                 break
             before = found.get(candidate.concept_id, Evidence())
-            found[candidate.concept_id] = Evidence(
-                max(before.elsewhere, p),
-                max(before.acronym, p * acronym),
-                max(before.longer, p * longer),
-                max(before.shorter, p * shorter),
-            )
-    return found
+            acronym = _abbreviates(wording, read_wording(other), lexicon.concepts[candidate.concept_id])
+            found[candidate.concept_id] = Evidence(max(before.elsewhere, p), max(before.acronym, p * acronym))
+            named.setdefault(candidate.concept_id, candidate)
+    return found, named
 
 
-def _relation(query: Wording, other: Wording) -> tuple[bool, bool, bool]:
-    """Whether the query abbreviates the other, is part of it, or holds it."""
-    one, two = set(query.stems), set(other.stems)
-    return len(query.acronym) > 1 and query.acronym == other.initials, one < two, two < one
+def _abbreviates(query: Wording, other: Wording, concept: Concept) -> bool:
+    """Whether the query is the initials of the other mention or of a name of its concept."""
+    if len(query.acronym) < 2:
+        return False
+    return query.acronym == other.initials or query.acronym in _initials(concept)
+
+
+@lru_cache(maxsize=1 << 14)
+def _initials(concept: Concept) -> frozenset[str]:
+    """The initials of all names of several words."""
+    wordings = (read_wording(text) for text in map(normalise, (name.text for name in concept.names)) if text)
+    return frozenset(wording.initials for wording in wordings if len(wording.initials) > 1)
 
 
 def _rescore(
-    candidates: Sequence[Candidate],
-    evidence: Mapping[str, Evidence],
-    alone: Mapping[str, tuple[Candidate, ...]],
-    weights: ContextWeights,
-    lexicon: Lexicon,
+    choices: Sequence[Choice], none: float, weights: ContextWeights, lexicon: Lexicon
 ) -> tuple[Candidate, ...]:
-    known = {candidate.concept_id for candidate in candidates}
-    joined = [c for c in _named_elsewhere(evidence, alone) if c.concept_id not in known]
-    both = [*candidates, *joined]
-    starts = [max(c.score, _UNFOUND) for c in candidates] + [_UNFOUND] * len(joined)
-    none = max(1.0 - sum(c.score for c in candidates), _UNFOUND)
-    gains = [weights.logit(evidence.get(c.concept_id, Evidence())) for c in both]
-    masses = [exp(log(start) + gain) for start, gain in zip(starts, gains, strict=True)]
+    masses = [exp(choice.log_score + weights.logit(choice.evidence)) for choice in choices]
     total = sum(masses) + none
-    rescored = [replace(c, score=round(mass / total, 6)) for c, mass in zip(both, masses, strict=True)]
+    rescored = [
+        replace(choice.candidate, score=round(mass / total, 6)) for choice, mass in zip(choices, masses, strict=True)
+    ]
     return tuple(sorted(rescored, key=lambda candidate: (-candidate.score, *trust(candidate, lexicon))))
-
-
-def _named_elsewhere(evidence: Mapping[str, Evidence], alone: Mapping[str, tuple[Candidate, ...]]) -> list[Candidate]:
-    """The candidates of other mentions that the query's own letters or words speak for, each concept once."""
-    wanted = {key for key, found in evidence.items() if found.acronym or found.longer}
-    by_id: dict[str, Candidate] = {}
-    for candidates in alone.values():
-        for candidate in candidates:
-            if candidate.concept_id in wanted:
-                by_id.setdefault(candidate.concept_id, candidate)
-    return [by_id[key] for key in sorted(by_id)]
