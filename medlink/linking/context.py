@@ -44,7 +44,7 @@ class ContextWeights:
 
 
 # Fitted by pipelines/fit_ranker.py, beside the ranker.
-DEFAULT_CONTEXT = ContextWeights(elsewhere=1.32, acronym=1.88)
+DEFAULT_CONTEXT = ContextWeights(elsewhere=1.48, acronym=2.16)
 
 
 @dataclass(frozen=True, slots=True)
