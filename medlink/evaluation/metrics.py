@@ -1,4 +1,4 @@
-"""Figures of merit with their intervals: pure functions on ranks."""
+"""Figures of merit with their intervals: pure functions on ranks and counts."""
 
 from __future__ import annotations
 
@@ -37,6 +37,51 @@ class Scores:
     acc1: Interval
     acc5: Interval
     mrr: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieval:
+    """How much of what is there was found, and how much of what was found is there, summed over documents.
+
+    :param n_gold: things to find.
+    :param n_predicted: things that were predicted.
+    :param precision: share of the predictions that are right; 0 where there is none.
+    :param recall: share of the gold things that are found; 0 where there is none.
+    :param f: the harmonic mean of both, 0 where both are.
+    """
+
+    n_gold: int
+    n_predicted: int
+    precision: Interval
+    recall: Interval
+    f: Interval
+
+
+def score_counts(counts: Sequence[tuple[int, int, int, int]], *, seed: int = 0) -> Retrieval:
+    """Micro-averaged precision, recall and F with the percentiles of a bootstrap over documents.
+
+    :param counts: *Shape:* (n_documents, 4), not empty: right predictions, predictions, gold things that are found,
+        gold things.
+    """
+    array = np.asarray(counts, np.float64)
+    drawn = np.random.default_rng(seed).integers(len(array), size=(N_RESAMPLES, len(array)))
+    resampled = np.stack([array[rows].sum(axis=0) for rows in drawn])  # (n_resamples, 4)
+    values, samples = _retrieval(array.sum(axis=0)), _retrieval(resampled)
+    low, high = np.percentile(samples, [2.5, 97.5], axis=0)
+    figures = [Interval(float(v), float(a), float(b)) for v, a, b in zip(values, low, high, strict=True)]
+    _, n_predicted, _, n_gold = array.sum(axis=0).astype(int).tolist()
+    return Retrieval(n_gold, n_predicted, *figures)
+
+
+def _retrieval(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """*Shape:* (…, 4) to (…, 3): precision, recall, F."""
+    right, predicted, found, gold = np.moveaxis(counts, -1, 0)
+    precision, recall = _share(right, predicted), _share(found, gold)
+    return np.stack([precision, recall, _share(2 * precision * recall, precision + recall)], axis=-1)
+
+
+def _share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
 
 
 def score_ranks(

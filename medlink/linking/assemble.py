@@ -32,7 +32,11 @@ INDEX_KIND = "name-index.v1"
 
 def load_annotator(recipe: Recipe, *, show_progress: bool = False) -> Annotator:
     """The annotator of a recipe; lexicon and index are built where the workspace lacks them."""
-    linker = load_linker(recipe, show_progress=show_progress)
+    return annotate_with(recipe, load_linker(recipe, show_progress=show_progress))
+
+
+def annotate_with(recipe: Recipe, linker: Linker) -> Annotator:
+    """The annotator of a given linker, which finds what its lexicon names."""
     detector = build_detector(linker.lexicon, settings=recipe.detection)
     return Annotator(detector, linker, spans_key=SPANS_KEY if recipe.detection.nested else None)
 
@@ -56,14 +60,17 @@ def make_linker(recipe: Recipe, lexicon: Lexicon, index: NameIndex) -> Linker:
     return Linker(lexicon, index, encoder, default_ranker(len(encoder.towers)), recipe.linking)
 
 
-def load_lexicon(recipe: Recipe, *, show_progress: bool = False) -> Lexicon:
-    """The lexicon of a recipe's ontology and branches, from the workspace if it is there, else from the source."""
+def load_lexicon(recipe: Recipe, *, whole: bool = False, show_progress: bool = False) -> Lexicon:
+    """The lexicon of a recipe's ontology and branches, from the workspace if it is there, else from the source.
+
+    :param whole: all of the ontology, whatever branches the recipe or the catalogue names.
+    """
     workspace = Workspace(recipe.workspace)
     catalogue = Catalogue([workspace.ontologies, default_folder()])
     path = Path(recipe.ontology).expanduser()
     source = path if path.is_file() else catalogue.get(recipe.ontology)
     file = source if isinstance(source, Path) else source_path(source)
-    branches = recipe.branches or (() if isinstance(source, Path) else source.branch)
+    branches = () if whole else recipe.branches or (() if isinstance(source, Path) else source.branch)
     folder = workspace.lexicons / _key(_safe_name(file), file_sha256(file), normaliser_hash(), *sorted(branches))
 
     def fill(target: Path) -> Facts:

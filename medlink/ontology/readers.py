@@ -6,11 +6,17 @@ from pathlib import Path
 
 from medlink.errors import UnknownNameError
 from medlink.ontology.icd10cm import read_icd10cm
+from medlink.ontology.name_lines import read_name_lines
 from medlink.ontology.obo import read_obo
 from medlink.ontology.source import OntologyReader
 from medlink.ontology.table import read_table
 
-READERS: dict[str, OntologyReader] = {"obo": read_obo, "icd10cm": read_icd10cm, "table": read_table}
+READERS: dict[str, OntologyReader] = {
+    "obo": read_obo,
+    "icd10cm": read_icd10cm,
+    "table": read_table,
+    "biosyn": read_name_lines,
+}
 _SUFFIXES = {".obo": "obo", ".csv": "table", ".tsv": "table", ".txt": "table"}
 
 
