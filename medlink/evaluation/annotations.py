@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from medlink.errors import SettingError
-from medlink.records import Document
+from medlink.evaluation.biosyn import ids_of
+from medlink.records import Document, LinkedDocument
+
+# How corpora write that there is no concept for a mention.
+_NO_CONCEPT = frozenset({"-", "-1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +79,42 @@ class Corpus:
             documents=tuple(document for document in self.documents if document.id in doc_ids),
             annotations=tuple(annotation for annotation in self.annotations if annotation.doc_id in doc_ids),
         )
+
+
+def concepts_of(field: str) -> frozenset[str]:
+    """The ids of a field, all of which are meant; none where it says that there is no concept.
+
+    >>> sorted(concepts_of(" D000544|OMIM:104300 ")), concepts_of("-1")
+    (['D000544', 'OMIM:104300'], frozenset())
+    """
+    return frozenset(part.strip() for part in ids_of(field) if part.strip()) - _NO_CONCEPT
+
+
+def check_surface(annotation: Annotation, document: Document, where: str) -> Iterator[Problem]:
+    """A problem where the text at the offsets is not the surface, white space aside."""
+    found = document.text[annotation.start : annotation.end]
+    if found.split() != annotation.surface.split():
+        place = f"[{annotation.start}, {annotation.end}) of document {document.id}"
+        yield Problem(where, f"the surface differs from the text at {place}", lost=False)
+
+
+def annotations_of(linked: LinkedDocument) -> Iterator[Annotation]:
+    """What medlink says of a document: its links, negated ones too; a mention without a concept has none here."""
+    for link in linked.links:
+        mention = link.mention
+        concepts = frozenset({link.concept_id}) if link.concept_id is not None else frozenset[str]()
+        yield Annotation(linked.document.id, mention.start, mention.end, mention.surface, concepts, mention.label)
+
+
+def join_corpora(corpora: Iterable[Corpus]) -> Corpus:
+    """All documents of some corpora; one that an earlier corpus holds is left out and named."""
+    documents: dict[str, Document] = {}
+    annotations: list[Annotation] = []
+    problems: list[Problem] = []
+    for corpus in corpora:
+        again = {document.id for document in corpus.documents if document.id in documents}
+        problems += corpus.problems
+        problems += (Problem(f"document {doc_id}", "comes again in another file") for doc_id in sorted(again))
+        documents |= {document.id: document for document in corpus.documents if document.id not in again}
+        annotations += (annotation for annotation in corpus.annotations if annotation.doc_id not in again)
+    return Corpus(tuple(documents.values()), tuple(annotations), tuple(problems))
