@@ -45,8 +45,8 @@ def score_annotations(
     :param doc_ids: the documents that were looked at, not empty; annotations of others do not count.
     :param seed: of the bootstrap over documents.
     """
-    gold_of = _by_document(gold)
-    predicted_of = _by_document(annotation for annotation in predicted if annotation.concepts)
+    gold_of = group_by_document(gold)
+    predicted_of = group_by_document(annotation for annotation in predicted if annotation.concepts)
     pairs = [(gold_of.get(doc_id, ()), predicted_of.get(doc_id, ())) for doc_id in sorted(set(doc_ids))]
 
     def score(count: Count) -> Retrieval:
@@ -73,7 +73,8 @@ def _spans(annotations: Iterable[Annotation]) -> set[tuple[int, int]]:
     return {(annotation.start, annotation.end) for annotation in annotations}
 
 
-def _by_document(annotations: Iterable[Annotation]) -> Mapping[str, Sequence[Annotation]]:
+def group_by_document(annotations: Iterable[Annotation]) -> Mapping[str, Sequence[Annotation]]:
+    """The annotations of each document that has some."""
     grouped = defaultdict[str, list[Annotation]](list)
     for annotation in annotations:
         grouped[annotation.doc_id].append(annotation)

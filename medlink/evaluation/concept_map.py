@@ -47,6 +47,14 @@ class ConceptMap:
         """Whether it is a concept of the ontology, as :meth:`concept` returns them."""
         return concept in self.whole.concepts
 
+    def are_related(self, one: str, other: str) -> bool:
+        """Whether one concept of the ontology is a direct parent of the other."""
+        return one in self._parents_of(other) or other in self._parents_of(one)
+
+    def _parents_of(self, concept: str) -> set[str]:
+        found = self.whole.concepts.get(concept)
+        return {self.concept(parent) for parent in found.parents} if found else set()
+
     def resolve(self, annotation: Annotation) -> Annotation | None:
         """The annotation with today's concepts, those outside of what counts left out.
 

@@ -18,7 +18,7 @@ from medlink.linking.annotator import Annotator
 from medlink.linking.linker import Linker
 from medlink.linking.ranker import default_ranker
 from medlink.linking.recipe import Recipe
-from medlink.ontology.catalogue import Catalogue, default_folder, load_ontology, source_path
+from medlink.ontology.catalogue import Catalogue, Entry, default_folder, load_ontology, source_path
 from medlink.ontology.lexicon import Lexicon
 from medlink.ontology.persistence import normaliser_hash, read_lexicon, write_lexicon
 from medlink.store.artifacts import Facts, file_sha256, obtain_artifact
@@ -60,18 +60,36 @@ def make_linker(recipe: Recipe, lexicon: Lexicon, index: NameIndex) -> Linker:
     return Linker(lexicon, index, encoder, default_ranker(len(encoder.towers)), recipe.linking)
 
 
-def load_lexicon(recipe: Recipe, *, whole: bool = False, show_progress: bool = False) -> Lexicon:
-    """The lexicon of a recipe's ontology and branches, from the workspace if it is there, else from the source.
+def load_lexicon(recipe: Recipe, *, show_progress: bool = False) -> Lexicon:
+    """The lexicon of a recipe's ontology and branches, from the workspace if it is there, else from the source."""
+    return _load(recipe, branches_of(recipe), show_progress=show_progress)
 
-    :param whole: all of the ontology, whatever branches the recipe or the catalogue names.
-    """
-    workspace = Workspace(recipe.workspace)
-    catalogue = Catalogue([workspace.ontologies, default_folder()])
+
+def load_whole_lexicon(recipe: Recipe, *, show_progress: bool = False) -> Lexicon:
+    """The lexicon of a recipe's ontology, whatever branches the recipe or the catalogue names."""
+    return _load(recipe, (), show_progress=show_progress)
+
+
+def branches_of(recipe: Recipe) -> tuple[str, ...]:
+    """The branches that a recipe keeps of its ontology, its own or the catalogue's; none for all of it."""
+    source = _source(recipe)
+    return recipe.branches or (() if isinstance(source, Path) else source.branch)
+
+
+def _source(recipe: Recipe) -> Entry | Path:
     path = Path(recipe.ontology).expanduser()
-    source = path if path.is_file() else catalogue.get(recipe.ontology)
+    return path if path.is_file() else _catalogue(recipe).get(recipe.ontology)
+
+
+def _catalogue(recipe: Recipe) -> Catalogue:
+    return Catalogue([Workspace(recipe.workspace).ontologies, default_folder()])
+
+
+def _load(recipe: Recipe, branches: tuple[str, ...], *, show_progress: bool) -> Lexicon:
+    source = _source(recipe)
     file = source if isinstance(source, Path) else source_path(source)
-    branches = () if whole else recipe.branches or (() if isinstance(source, Path) else source.branch)
-    folder = workspace.lexicons / _key(_safe_name(file), file_sha256(file), normaliser_hash(), *sorted(branches))
+    key = _key(_safe_name(file), file_sha256(file), normaliser_hash(), *sorted(branches))
+    folder = Workspace(recipe.workspace).lexicons / key
 
     def fill(target: Path) -> Facts:
         ontology = load_ontology(source, show_progress=show_progress)

@@ -8,7 +8,7 @@ from medlink.errors import UnknownNameError
 from medlink.ontology.icd10cm import read_icd10cm
 from medlink.ontology.name_lines import read_name_lines
 from medlink.ontology.obo import read_obo
-from medlink.ontology.source import OntologyReader
+from medlink.ontology.source import OntologyReader, read_lines
 from medlink.ontology.table import read_table
 
 READERS: dict[str, OntologyReader] = {
@@ -33,7 +33,7 @@ def reader_of(format_name: str) -> OntologyReader:
 
 
 def format_of(path: Path) -> str:
-    """The format that a file's suffix stands for, a ``.gz`` behind it aside.
+    """The format that a file's suffix stands for, a ``.gz`` behind it aside; of text whose first line has ``||``, BioSyn's.
 
     >>> format_of(Path("mondo.obo.gz"))
     'obo'
@@ -49,4 +49,9 @@ def format_of(path: Path) -> str:
             got=repr(suffix),
             hint=f"Name the format with --format: {', '.join(READERS)}.",
         )
-    return _SUFFIXES[suffix.lower()]
+    found = _SUFFIXES[suffix.lower()]
+    return "biosyn" if suffix.lower() == ".txt" and _is_dictionary(path) else found
+
+
+def _is_dictionary(path: Path) -> bool:
+    return path.is_file() and "||" in next(read_lines(path), "")
