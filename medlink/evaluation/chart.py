@@ -10,7 +10,7 @@ from medlink.evaluation.report import Report, size_of
 from medlink.evaluation.systems import MEDLINK, MEDLINK_DOCUMENT
 from medlink.extras import import_extra
 
-_OURS, _OTHERS, _FAINT = "#0b6e8a", "#8a8f98", "#e4e7eb"
+OURS, OTHERS, FAINT = "#0b6e8a", "#8a8f98", "#e4e7eb"
 _LONGEST_NAME = 28
 
 
@@ -45,15 +45,15 @@ def draw_report(report: Report, stream: BinaryIO) -> None:
 
 def _draw_panel(axis: Any, subset: SubsetScores, systems: Sequence[str]) -> None:  # noqa: ANN401
     axis.set_title(f"{subset.name}\n", fontsize=10, fontweight="bold", loc="left")
-    axis.text(0, 1.04, size_of(subset), transform=axis.transAxes, fontsize=8, color=_OTHERS)
+    axis.text(0, 1.04, size_of(subset), transform=axis.transAxes, fontsize=8, color=OTHERS)
     for place, system in enumerate(systems):
         if system in subset.systems:
             _draw_system(axis, place, subset, system)
     axis.set_ylim(-0.6, len(systems) - 0.4)
-    axis.grid(axis="x", color=_FAINT, linewidth=0.8)
+    axis.grid(axis="x", color=FAINT, linewidth=0.8)
     axis.set_axisbelow(True)
     axis.spines[["top", "right", "left"]].set_visible(False)
-    axis.spines["bottom"].set_color(_FAINT)
+    axis.spines["bottom"].set_color(FAINT)
     axis.tick_params(length=0, labelsize=8.5)
 
 
@@ -73,7 +73,7 @@ def _draw_system(axis: Any, place: int, subset: SubsetScores, system: str) -> No
 
 
 def _colour(system: str) -> str:
-    return _OURS if system in (MEDLINK, MEDLINK_DOCUMENT) else _OTHERS
+    return OURS if system in (MEDLINK, MEDLINK_DOCUMENT) else OTHERS
 
 
 def _limits(subsets: Sequence[SubsetScores]) -> tuple[float, float]:

@@ -17,8 +17,8 @@ class ConceptMap:
     """Which concept an id means, and which concepts count.
 
     - An alternative or replaced id means the concept that the ontology says.
-    - Concepts that share an alternative id, as two rows of MEDIC do, are the same, so that any of their ids is right; so
-      are those whose own id is a list of ids, such as ``D010190|260350``, that have one in common.
+    - Concepts that share an alternative id, as two rows of MEDIC do, are the same, so that any of their ids is right;
+      so are those whose own id is a list of ids, such as ``D010190|260350``, that have one in common.
     - Case and the prefix do not matter where the ontology leaves no doubt: ``MESH:D003924``, ``D003924`` and
       ``d003924`` are the same, and so are ``HPO:0001250``, ``HP_0001250`` and ``HP:0001250``.
     - An id that the ontology does not know stands for itself, without its prefix.

@@ -182,13 +182,13 @@ def _page(report: Report) -> Iterator[str]:
         yield from (f"## {_sentence(subset.name)}: {size_of(subset)}", "", f"{_sentence(MEANINGS[subset.name])}.")
         if subset.systems:
             yield ""
-            yield from _table(
+            yield from markdown_table(
                 ("system", "acc@1", "acc@5", "MRR"), [(s, *score_cells(f)) for s, f in subset.systems.items()]
             )
         yield ""
     yield from _differences(report.subsets)
     yield from ("## Rules", "", *(f"- {rule}" for rule in RULES), "")
-    yield from ("## Setting", "", *_table(("", ""), _setting_rows(report.setting)))
+    yield from ("## Setting", "", *markdown_table(("", ""), _setting_rows(report.setting)))
 
 
 def _headline(setting: Setting) -> str:
@@ -206,38 +206,40 @@ def _differences(subsets: Sequence[SubsetScores]) -> Iterator[str]:
         for subset in subsets
         if subset.differences
     ]
-    yield from (*_table(("subset", "n", *(f"minus {minus}" for _, minus in pairs)), rows), "")
+    yield from (*markdown_table(("subset", "n", *(f"minus {minus}" for _, minus in pairs)), rows), "")
 
 
 def _setting_rows(setting: Setting) -> Iterator[tuple[str, str]]:
-    yield "medlink", f"{setting.medlink}, release {_code(setting.release)}"
+    yield "medlink", f"{setting.medlink}, release {code_cell(setting.release)}"
     yield "gold mentions", _file(setting.queries)
     yield from (("names", _file(file)) for file in setting.names)
     yield from (("extra names", _file(file)) for file in setting.extra_names)
     yield from (("seen", _file(file)) for file in setting.seen)
     ontology = setting.ontology
-    yield "ontology", f"{_code(f'{ontology.name} {ontology.version}'.strip())}, content {_code(ontology.content_hash)}"
+    yield "ontology", f"{code_cell(f'{ontology.name} {ontology.version}'.strip())}, content {code_cell(ontology.content_hash)}"
     yield "encoder", _encoder(setting.encoder)
-    yield from ((f"baseline {_code(name)}", _encoder(encoder)) for name, encoder in setting.baselines.items())
+    yield from ((f"baseline {code_cell(name)}", _encoder(encoder)) for name, encoder in setting.baselines.items())
     yield "bootstrap", f"{N_RESAMPLES:,} samples, seed {setting.seed}"
 
 
 def _file(file: FileFacts) -> str:
-    return f"{_code(file.path)}, sha256 {_code(file.sha256)}"
+    return f"{code_cell(file.path)}, sha256 {code_cell(file.sha256)}"
 
 
 def _encoder(encoder: EncoderFacts) -> str:
-    return f"{_code(encoder.name)}, pooling {encoder.pooling}, fingerprint {_code(encoder.fingerprint)}"
+    return f"{code_cell(encoder.name)}, pooling {encoder.pooling}, fingerprint {code_cell(encoder.fingerprint)}"
 
 
 def _sentence(words: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _code(text: str) -> str:
+def code_cell(text: str) -> str:
+    """A text as code in a cell of a Markdown table."""
     return "`" + text.replace("`", "'").replace("|", "\\|") + "`"
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """The lines of a Markdown table."""
     for row in (header, ["---"] * len(header), *rows):
         yield f"| {' | '.join(row)} |"

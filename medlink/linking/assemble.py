@@ -32,11 +32,7 @@ INDEX_KIND = "name-index.v1"
 
 def load_annotator(recipe: Recipe, *, show_progress: bool = False) -> Annotator:
     """The annotator of a recipe; lexicon and index are built where the workspace lacks them."""
-    return annotate_with(recipe, load_linker(recipe, show_progress=show_progress))
-
-
-def annotate_with(recipe: Recipe, linker: Linker) -> Annotator:
-    """The annotator of a given linker, which finds what its lexicon names."""
+    linker = load_linker(recipe, show_progress=show_progress)
     detector = build_detector(linker.lexicon, settings=recipe.detection)
     return Annotator(detector, linker, spans_key=SPANS_KEY if recipe.detection.nested else None)
 
@@ -78,11 +74,8 @@ def branches_of(recipe: Recipe) -> tuple[str, ...]:
 
 def _source(recipe: Recipe) -> Entry | Path:
     path = Path(recipe.ontology).expanduser()
-    return path if path.is_file() else _catalogue(recipe).get(recipe.ontology)
-
-
-def _catalogue(recipe: Recipe) -> Catalogue:
-    return Catalogue([Workspace(recipe.workspace).ontologies, default_folder()])
+    catalogue = Catalogue([Workspace(recipe.workspace).ontologies, default_folder()])
+    return path if path.is_file() else catalogue.get(recipe.ontology)
 
 
 def _load(recipe: Recipe, branches: tuple[str, ...], *, show_progress: bool) -> Lexicon:

@@ -33,7 +33,9 @@ def reader_of(format_name: str) -> OntologyReader:
 
 
 def format_of(path: Path) -> str:
-    """The format that a file's suffix stands for, a ``.gz`` behind it aside; of text whose first line has ``||``, BioSyn's.
+    """The format that a file's suffix stands for, a ``.gz`` behind it aside.
+
+    A ``.txt`` file whose first line holds ``||`` is in BioSyn's, any other one a table.
 
     >>> format_of(Path("mondo.obo.gz"))
     'obo'
