@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from medlink import __version__
+from medlink.cli.evaluate_notes import evaluate_notes_command
 from medlink.cli.options import linker_options, make_baselines, make_recipe
 from medlink.cli.render import show_report
 from medlink.encoder.loading import load_encoder
@@ -32,6 +33,9 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.group(short_help="Measure how good the linking is.")
 def evaluate() -> None:
     """Measure medlink on gold data of your own."""
+
+
+evaluate.add_command(evaluate_notes_command)
 
 
 @evaluate.command(name="link", short_help="Measure linking of given mentions.")

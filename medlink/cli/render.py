@@ -13,6 +13,7 @@ from medlink.records import Candidate, Link, LinkedDocument
 
 if TYPE_CHECKING:
     from medlink.evaluation.comparison import SubsetScores
+    from medlink.evaluation.notes_report import NotesReport
     from medlink.evaluation.report import Report
 
 
@@ -59,6 +60,22 @@ def show_report(report: Report) -> None:
         f"names: {report.setting.names_used}, {ontology.n_names:,} of {ontology.n_concepts:,} concepts; "
         "intervals of 95 % over documents"
     )
+
+
+def show_notes_report(report: NotesReport) -> None:
+    """Prints the figures of each level, the misses by kind, and what was evaluated."""
+    from medlink.evaluation.notes_report import kind_rows, level_rows, summary_of
+
+    console = Console(highlight=False)
+    figures = Table("level", "gold", "predicted", "precision", "recall", "F", box=None, header_style="dim")
+    for level in level_rows(report):
+        figures.add_row(*level)
+    console.print(figures)
+    misses = Table("misses", "gold", "predicted", box=None, header_style="dim")
+    for kind in kind_rows(report):
+        misses.add_row(*kind)
+    console.print(misses)
+    console.print(f"{summary_of(report)}; intervals of 95 % over documents")
 
 
 def _score_table(subset: SubsetScores) -> Table:

@@ -117,7 +117,7 @@ def _pair(
     """The pairs, then what is left of the gold mentions, then of the predictions."""
     touching = [(one, other) for one in missed for other in wrong if _overlap(one, other) > 0]
     free_gold, free_wrong = dict.fromkeys(missed), dict.fromkeys(wrong)
-    for one, other in sorted(touching, key=lambda pair: _distance(*pair, related)):
+    for one, other in sorted(touching, key=lambda pair: _distance(pair[0], pair[1], related)):
         if one in free_gold and other in free_wrong:
             del free_gold[one], free_wrong[other]
             yield one, other

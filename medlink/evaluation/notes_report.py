@@ -25,8 +25,8 @@ LEVELS = {
 RULES = (
     "Figures are micro-averaged over the documents; intervals hold 95 % of "
     f"{N_RESAMPLES:,} bootstrap samples of the documents.",
-    "Alternative and replaced ids mean today's concept on both sides; prefix and case of an id do not matter where that "
-    "is unambiguous.",
+    "Alternative and replaced ids mean today's concept on both sides; prefix and case of an id do not matter where "
+    "that is unambiguous.",
     "A composite (| or +) is as many concepts at one span; what is annotated twice counts once.",
     "A gold mention without concept counts as a span alone; a mention that medlink leaves without concept counts as "
     "none. Negated mentions count like others, as corpora annotate them too.",
@@ -118,7 +118,9 @@ def notes_to_json(report: NotesReport) -> dict[str, Any]:
         "n_unknown_concepts": evaluation.n_unknown,
         "n_without_concept": evaluation.n_no_concept,
         "levels": {name: {"meaning": LEVELS[name], **asdict(figures)} for name, figures in report.levels.items()},
-        "misses": {kind: {"gold": n, "predicted": m, "meaning": MEANINGS[kind]} for kind, (n, m) in report.kinds.items()},
+        "misses": {
+            kind: {"gold": n, "predicted": m, "meaning": MEANINGS[kind]} for kind, (n, m) in report.kinds.items()
+        },
         "problems": [asdict(problem) for problem in report.problems],
     }
 
@@ -170,13 +172,19 @@ def _setting_rows(setting: NotesSetting) -> Iterator[tuple[str, str]]:
     yield from ((f"corpus, {setting.form}", _file(file)) for file in setting.corpus)
     yield from _optional_file("documents", setting.documents)
     ontology = setting.ontology
-    yield "ontology", f"{code_cell(f'{ontology.name} {ontology.version}'.strip())}, content {code_cell(ontology.content_hash)}"
+    yield (
+        "ontology",
+        f"{code_cell(f'{ontology.name} {ontology.version}'.strip())}, content {code_cell(ontology.content_hash)}",
+    )
     yield from _optional_file("predictions", setting.predictions)
     if setting.linker:
         linker = setting.linker
         yield "linker", f"release {code_cell(linker.release)}, threshold {linker.threshold}"
         yield "encoder", f"{code_cell(linker.encoder.name)}, fingerprint {code_cell(linker.encoder.fingerprint)}"
-        yield "detection", f"{code_cell(linker.ner) if linker.ner else 'dictionary'}, {'nested' if linker.nested else 'longest'}"
+        yield (
+            "detection",
+            f"{code_cell(linker.ner) if linker.ner else 'dictionary'}, {'nested' if linker.nested else 'longest'}",
+        )
     yield "bootstrap", f"{N_RESAMPLES:,} samples, seed {setting.seed}"
 
 

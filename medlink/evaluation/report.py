@@ -216,7 +216,10 @@ def _setting_rows(setting: Setting) -> Iterator[tuple[str, str]]:
     yield from (("extra names", _file(file)) for file in setting.extra_names)
     yield from (("seen", _file(file)) for file in setting.seen)
     ontology = setting.ontology
-    yield "ontology", f"{code_cell(f'{ontology.name} {ontology.version}'.strip())}, content {code_cell(ontology.content_hash)}"
+    yield (
+        "ontology",
+        f"{code_cell(f'{ontology.name} {ontology.version}'.strip())}, content {code_cell(ontology.content_hash)}",
+    )
     yield "encoder", _encoder(setting.encoder)
     yield from ((f"baseline {code_cell(name)}", _encoder(encoder)) for name, encoder in setting.baselines.items())
     yield "bootstrap", f"{N_RESAMPLES:,} samples, seed {setting.seed}"

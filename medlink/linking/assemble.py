@@ -32,7 +32,11 @@ INDEX_KIND = "name-index.v1"
 
 def load_annotator(recipe: Recipe, *, show_progress: bool = False) -> Annotator:
     """The annotator of a recipe; lexicon and index are built where the workspace lacks them."""
-    linker = load_linker(recipe, show_progress=show_progress)
+    return make_annotator(recipe, load_linker(recipe, show_progress=show_progress))
+
+
+def make_annotator(recipe: Recipe, linker: Linker) -> Annotator:
+    """The annotator of a ready linker; it finds what the linker's lexicon names."""
     detector = build_detector(linker.lexicon, settings=recipe.detection)
     return Annotator(detector, linker, spans_key=SPANS_KEY if recipe.detection.nested else None)
 
