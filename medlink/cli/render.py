@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from medlink.evaluation.comparison import SubsetScores
     from medlink.evaluation.notes_report import NotesReport
     from medlink.evaluation.report import Report
+
+# Six columns with intervals fit a terminal of 80 characters.
+_TIGHT: dict[str, Any] = {"box": None, "header_style": "dim", "pad_edge": False, "padding": (0, 1, 0, 0)}
 
 
 def show_document(linked: LinkedDocument) -> None:
@@ -67,11 +70,11 @@ def show_notes_report(report: NotesReport) -> None:
     from medlink.evaluation.notes_report import kind_rows, level_rows, summary_of
 
     console = Console(highlight=False)
-    figures = Table("level", "gold", "predicted", "precision", "recall", "F", box=None, header_style="dim")
+    figures = Table("level", "gold", "pred.", "precision", "recall", "F", **_TIGHT)
     for level in level_rows(report):
         figures.add_row(*level)
     console.print(figures)
-    misses = Table("misses", "gold", "predicted", box=None, header_style="dim")
+    misses = Table("misses", "gold", "pred.", **_TIGHT)
     for kind in kind_rows(report):
         misses.add_row(*kind)
     console.print(misses)
