@@ -1,6 +1,6 @@
 """FastHPOCR (Groza et al. 2024), the recogniser made for HPO, as a rival: its index on medlink's own hp.obo.
 
-Needs: pip install FastHPOCR==0.1.4
+Needs: pip install FastHPOCR==0.1.4 pronto
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _import(name: str) -> Any:  # noqa: ANN401
         return import_module(name)
     except ImportError as error:
         raise MissingExtraError(
-            "the rival is not installed", where="FastHPOCR", hint="pip install FastHPOCR==0.1.4"
+            "the rival is not installed", where="FastHPOCR", hint="pip install FastHPOCR==0.1.4 pronto"
         ) from error
 
 

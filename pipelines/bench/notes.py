@@ -7,9 +7,9 @@ chemicals are linked to the ontology ``mesh-chemicals``, which python -m pipelin
 
 Systems: medlink; ``published``, what DNorm (Leaman et al. 2013) and tmChem (Leaman et al. 2015) put out on the BC5CDR
 test set; ``longest-match``, the names of the ontology and nothing else; ``fasthpocr``, on HPO alone, which needs
-pip install FastHPOCR==0.1.4.
+pip install FastHPOCR==0.1.4 pronto.
 
-GSC has no splits: dev is what medlink.evaluation.gsc.gsc_dev_documents says, test the rest, and ``all`` both. Speeds are
+GSC has no splits: dev is what gsc_dev_documents in medlink.evaluation.gsc says, test the rest, ``all`` both. Speeds are
 documents a second in one process: medlink's detection alone, the median of three passes; the whole of medlink and the
 rivals, one pass each after a first document. ``--proof`` measures the scorer itself: the published tools against their
 published figures.
