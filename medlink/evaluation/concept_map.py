@@ -102,7 +102,7 @@ def _unique(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def _fold(written: str) -> str:
-    return written.strip().casefold()
+    return _SEPARATOR.sub(":", written.strip().casefold(), count=1)
 
 
 def _prefix(written: str) -> str:

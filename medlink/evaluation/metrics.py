@@ -65,7 +65,7 @@ def score_counts(counts: Sequence[tuple[int, int, int, int]], *, seed: int = 0) 
     """
     array = np.asarray(counts, np.float64)
     drawn = np.random.default_rng(seed).integers(len(array), size=(N_RESAMPLES, len(array)))
-    resampled = np.stack([array[rows].sum(axis=0) for rows in drawn])  # (n_resamples, 4)
+    resampled = array[drawn].sum(axis=1)  # (n_resamples, 4)
     values, samples = _retrieval(array.sum(axis=0)), _retrieval(resampled)
     low, high = np.percentile(samples, [2.5, 97.5], axis=0)
     figures = [Interval(float(v), float(a), float(b)) for v, a, b in zip(values, low, high, strict=True)]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medlink.evaluation.metrics import compare_ranks, score_ranks
-from tests.evaluation.oracles import bootstrap, reciprocal
+from medlink.evaluation.metrics import N_RESAMPLES, compare_ranks, score_counts, score_ranks
+from tests.evaluation.oracles import bootstrap, percentile, reciprocal
 
 RANKS = [1, 2, 0, 5, 6, 1, 1]
 OTHERS = [2, 1, 1, 0, 6, 1, 3]
@@ -89,3 +89,26 @@ def test_bootstrap_interval_has_the_width_of_the_normal_one() -> None:
 
 def test_score_ranks_is_the_same_each_time() -> None:
     assert score_ranks([1, 0, 2], ["a", "b", "c"]) == score_ranks([1, 0, 2], ["a", "b", "c"])
+
+
+COUNTS = [(2, 3, 2, 4), (0, 1, 0, 0), (1, 1, 2, 2), (0, 0, 0, 3)]
+
+
+def test_score_counts_counted_by_hand() -> None:
+    scores = score_counts(COUNTS)
+    assert (scores.n_predicted, scores.n_gold) == (5, 9)
+    assert (scores.precision.value, scores.recall.value) == (3 / 5, 4 / 9)
+    assert scores.f.value == pytest.approx(2 * (3 / 5) * (4 / 9) / (3 / 5 + 4 / 9))
+
+
+def test_score_counts_agrees_with_slow_loops() -> None:
+    scores = score_counts(COUNTS, seed=7)
+    draws = np.random.default_rng(7).integers(len(COUNTS), size=(N_RESAMPLES, len(COUNTS)))
+    shares = []
+    for draw in draws.tolist():
+        right, predicted, found, gold = (sum(COUNTS[row][column] for row in draw) for column in range(4))
+        precision, recall = right / predicted if predicted else 0.0, found / gold if gold else 0.0
+        total = precision + recall
+        shares.append((precision, recall, 2 * precision * recall / total if total else 0.0))
+    for figure, sample in zip((scores.precision, scores.recall, scores.f), zip(*shares, strict=True), strict=True):
+        assert [figure.low, figure.high] == pytest.approx([percentile(sample, 2.5), percentile(sample, 97.5)])
