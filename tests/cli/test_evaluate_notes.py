@@ -142,7 +142,6 @@ def test_evaluate_notes_writes_a_report_and_the_errors(tmp_path: Path, options: 
         (["--predictions", "{folder}/other.txt"], "predictions for no document of the corpus"),
         (["--branch", "HP:7777777"], "no current concept has this id"),
         (["--out", "{folder}"], "the output folder is not empty"),
-        (["--errors", "{folder}"], "the output path is no regular file"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
@@ -150,9 +149,6 @@ def test_evaluate_notes_refuses(more: list[str], message: str, tmp_path: Path, o
     (tmp_path / "ids.txt").write_text("d1\nd7\n", encoding="utf-8")
     (tmp_path / "other.txt").write_text("d7|t|Deafness.\n", encoding="utf-8")
     given = [part.replace("{folder}", str(tmp_path)) for part in more]
-    if "--errors" in given:
-        given[1] = str(tmp_path / "folder")
-        (tmp_path / "folder").mkdir()
     result = CliRunner().invoke(main, arguments(tmp_path, "pubtator", *options, *given))
     assert result.exit_code == 1
     assert message in result.output

@@ -127,6 +127,6 @@ def test_format_of_and_reader_of_list_what_they_know() -> None:
     assert format_of(Path("a.TSV.gz")) == "table"
     with pytest.raises(UnknownNameError, match=r"expected \.obo, .*got '\.owl'.*obo, icd10cm, table"):
         format_of(Path("a.owl"))
-    with pytest.raises(UnknownNameError, match="expected one of obo, icd10cm, table; got 'owl'"):
+    with pytest.raises(UnknownNameError, match="expected one of obo, icd10cm, table, biosyn; got 'owl'"):
         reader_of("owl")
     assert reader_of("obo") is READERS["obo"]
