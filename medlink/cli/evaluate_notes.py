@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,8 +22,7 @@ from medlink.linking.settings import LinkerSettings
 
 if TYPE_CHECKING:
     from medlink.evaluation.annotations import Annotation, Corpus, Problem
-    from medlink.evaluation.notes_report import LinkerFacts, NotesReport
-    from medlink.linking.linker import Linker
+    from medlink.evaluation.notes_report import LinkerFacts, NotesReport, NotesSetting
     from medlink.ontology.lexicon import Lexicon
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -160,82 +159,98 @@ def _show_problems(problems: Sequence[Problem]) -> None:
 def _run(corpus: _Read, options: Mapping[str, Any]) -> tuple[NotesReport, Lexicon]:
     from medlink.evaluation.concept_map import ConceptMap
     from medlink.evaluation.notes import evaluate_notes, of_kinds
-    from medlink.evaluation.notes_report import NotesReport, NotesSetting, facts_of
-    from medlink.evaluation.report import OntologyFacts
-    from medlink.linking.assemble import branches_of, link_to, load_lexicon, load_whole_lexicon
+    from medlink.evaluation.notes_report import NotesReport
+    from medlink.linking.assemble import branches_of, load_lexicon, load_whole_lexicon
 
     recipe = make_recipe(
         dict(options),
         detection=DetectionSettings(nested=options["nested"], ner=options["ner"]),
         linking=LinkerSettings(threshold=options["threshold"]),
     )
-    branches = branches_of(recipe)
     kept = load_lexicon(recipe, show_progress=True)
-    whole = load_whole_lexicon(recipe, show_progress=True) if branches else kept
-    problems = corpus.asked.problems
-    facts: LinkerFacts | None = None
+    whole = load_whole_lexicon(recipe, show_progress=True) if branches_of(recipe) else kept
     if options["predictions"]:
-        predicted, more = _read_predictions(options["predictions"], corpus)
-        problems += more
+        predictions = _read_predictions(options["predictions"], corpus.asked)
     else:
-        linker = link_to(recipe, kept, show_progress=True)
-        predicted, facts = tuple(_predict(corpus.asked, recipe, linker)), _describe(recipe, linker)
+        predictions = _predict(corpus.asked, recipe, kept)
     evaluation = evaluate_notes(
         corpus.asked,
-        of_kinds(predicted, options["kinds"], corpus.every_type),
-        ConceptMap(whole, kept if branches else None),
+        of_kinds(predictions.annotations, options["kinds"], corpus.every_type),
+        ConceptMap(whole, None if whole is kept else kept),
         seed=options["seed"],
     )
-    setting = NotesSetting(
-        medlink=__version__,
-        corpus=tuple(map(facts_of, options["corpora"])),
-        form=options["form"],
-        kinds=tuple(options["kinds"]),
-        documents=facts_of(options["documents"]) if options["documents"] else None,
-        ontology=OntologyFacts.of(kept),
-        branches=branches,
-        predictions=facts_of(options["predictions"]) if options["predictions"] else None,
-        linker=facts,
-        seed=options["seed"],
-    )
-    return NotesReport(setting, evaluation, problems), whole
+    setting = _describe(options, branches_of(recipe), kept, predictions.linker)
+    return NotesReport(setting, evaluation, corpus.asked.problems + predictions.problems), whole
 
 
-def _read_predictions(path: Path, corpus: _Read) -> tuple[tuple[Annotation, ...], tuple[Problem, ...]]:
+@dataclass(frozen=True, slots=True)
+class _Predictions:
+    """What is scored.
+
+    :param linker: how medlink made it; ``None`` for another tool's.
+    """
+
+    annotations: tuple[Annotation, ...]
+    problems: tuple[Problem, ...] = ()
+    linker: LinkerFacts | None = None
+
+
+def _read_predictions(path: Path, corpus: Corpus) -> _Predictions:
     from medlink.evaluation.annotations import Problem
     from medlink.evaluation.pubtator import read_pubtator
 
     predictions = read_pubtator(path)
     problems = list(predictions.problems)
-    texts = {document.id: document.text.split() for document in corpus.asked.documents}
     found = {document.id: document.text.split() for document in predictions.documents}
-    if not texts.keys() & found.keys():
+    if not found.keys() & {document.id for document in corpus.documents}:
         raise SettingError("predictions for no document of the corpus", where=f"--predictions {path}")
-    for doc_id, text in texts.items():
-        if doc_id not in found:
-            problems.append(Problem(str(path), f"no predictions for document {doc_id}", lost=False))
-        elif found[doc_id] != text:
-            problems.append(Problem(str(path), f"another text of document {doc_id}: offsets may differ", lost=False))
+    for document in corpus.documents:
+        if document.id not in found:
+            problems.append(Problem(str(path), f"no predictions for document {document.id}", lost=False))
+        elif found[document.id] != document.text.split():
+            problems.append(Problem(str(path), f"another text of document {document.id}", lost=False))
     _show_problems(problems)
-    return predictions.annotations, tuple(problems)
+    return _Predictions(predictions.annotations, tuple(problems))
 
 
-def _predict(corpus: Corpus, recipe: Recipe, linker: Linker) -> Iterator[Annotation]:
+def _predict(corpus: Corpus, recipe: Recipe, lexicon: Lexicon) -> _Predictions:
     from medlink.evaluation.annotations import annotations_of
-    from medlink.linking.assemble import make_annotator
-
-    linked = make_annotator(recipe, linker).annotate(corpus.documents)
-    for document in tqdm(linked, desc="linking", unit="note", total=len(corpus.documents), disable=None):
-        yield from annotations_of(document)
-
-
-def _describe(recipe: Recipe, linker: Linker) -> LinkerFacts:
     from medlink.evaluation.notes_report import LinkerFacts
     from medlink.evaluation.report import EncoderFacts
+    from medlink.linking.assemble import link_to, make_annotator
 
-    encoder = EncoderFacts(recipe.encoder, recipe.pooling, linker.encoder.fingerprint)
-    detection, linking = recipe.detection, recipe.linking
-    return LinkerFacts(linker.release, encoder, linking.threshold, detection.nested, detection.ner or "")
+    linker = link_to(recipe, lexicon, show_progress=True)
+    linked = make_annotator(recipe, linker).annotate(corpus.documents)
+    shown = tqdm(linked, desc="linking", unit="note", total=len(corpus.documents), disable=None)
+    found = tuple(annotation for document in shown for annotation in annotations_of(document))
+    facts = LinkerFacts(
+        release=linker.release,
+        encoder=EncoderFacts(recipe.encoder, recipe.pooling, linker.encoder.fingerprint),
+        threshold=recipe.linking.threshold,
+        nested=recipe.detection.nested,
+        ner=recipe.detection.ner or "",
+    )
+    return _Predictions(found, linker=facts)
+
+
+def _describe(
+    options: Mapping[str, Any], branches: tuple[str, ...], lexicon: Lexicon, linker: LinkerFacts | None
+) -> NotesSetting:
+    from medlink.evaluation.notes_report import NotesSetting, facts_of
+    from medlink.evaluation.report import OntologyFacts
+
+    return NotesSetting(
+        medlink=__version__,
+        corpus=tuple(map(facts_of, options["corpora"])),
+        form=options["form"],
+        kinds=tuple(options["kinds"]),
+        documents=facts_of(options["documents"]) if options["documents"] else None,
+        ontology=OntologyFacts.of(lexicon),
+        branches=branches,
+        predictions=facts_of(options["predictions"]) if options["predictions"] else None,
+        linker=linker,
+        seed=options["seed"],
+    )
 
 
 def _print(report: NotesReport, written: Iterable[Path], *, as_json: bool) -> None:

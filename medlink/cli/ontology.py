@@ -90,8 +90,9 @@ def show(name: str, workspace: Path | None, as_json: bool) -> None:
 @click.option("--name", required=True, help="What the ontology is to be called, for example mondo.")
 @click.option(
     "--format",
-    type=click.Choice(["obo", "table"]),
-    help="How the file is written. Without it, the suffix decides: .obo, or .csv, .tsv, .txt for a table.",
+    type=click.Choice(["obo", "table", "biosyn"]),
+    help="How the file is written. Without it, the suffix decides: .obo, or .csv, .tsv, .txt for a table; a .txt file "
+    "with lines of id|id||name|name, as MEDIC has them, is in the form of BioSyn.",
 )
 @click.option(
     "--branch",

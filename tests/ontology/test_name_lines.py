@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from medlink.errors import OntologyFormatError
+from medlink.ontology.addition import add_ontology
 from medlink.ontology.catalogue import load_ontology
 from medlink.ontology.lexicon import Lexicon
 from medlink.ontology.name_lines import read_name_lines
@@ -53,3 +54,11 @@ def test_format_of_a_text_file_is_told_by_its_first_line(tmp_path: Path) -> None
     assert format_of(path) == "biosyn"
     path.write_text("id\tname\nD1\tFit\n", encoding="utf-8")
     assert format_of(path) == "table"
+
+
+def test_a_dictionary_can_be_added_to_the_catalogue(tmp_path: Path) -> None:
+    path = tmp_path / "medic.txt"
+    path.write_text(LINES, encoding="utf-8")
+    entry = add_ontology(path, "diseases", tmp_path / "own")
+    assert entry.format == "biosyn"
+    assert [concept.id for concept in load_ontology(entry).concepts] == ["D1", "D2"]
