@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from medlink.evaluation.annotations import Annotation
-from medlink.evaluation.metrics import Retrieval, score_counts
+from medlink.evaluation.metrics import Interval, Retrieval, compare_counts, score_counts
 
 # Right predictions, predictions, gold things that are found, gold things.
 Counts = tuple[int, int, int, int]
@@ -45,19 +45,31 @@ def score_annotations(
     :param doc_ids: the documents that were looked at, not empty; annotations of others do not count.
     :param seed: of the bootstrap over documents.
     """
+    counts = _count_levels(gold, predicted, doc_ids)
+    return AnnotationScores(**{level: score_counts(rows, seed=seed) for level, rows in counts.items()})
+
+
+def compare_annotations(
+    gold: Sequence[Annotation],
+    predicted: Iterable[Annotation],
+    others: Iterable[Annotation],
+    doc_ids: Collection[str],
+    *,
+    seed: int = 0,
+) -> Mapping[str, Interval]:
+    """By level of :class:`AnnotationScores`, the F of some predictions minus that of others, paired by document."""
+    counts, other_counts = _count_levels(gold, predicted, doc_ids), _count_levels(gold, others, doc_ids)
+    return {level: compare_counts(rows, other_counts[level], seed=seed) for level, rows in counts.items()}
+
+
+def _count_levels(
+    gold: Iterable[Annotation], predicted: Iterable[Annotation], doc_ids: Collection[str]
+) -> dict[str, list[Counts]]:
+    """The counts of each document, in the order of the ids, by level."""
     gold_of = group_by_document(gold)
     predicted_of = group_by_document(annotation for annotation in predicted if annotation.concepts)
     pairs = [(gold_of.get(doc_id, ()), predicted_of.get(doc_id, ())) for doc_id in sorted(set(doc_ids))]
-
-    def score(count: Count) -> Retrieval:
-        return score_counts([count(*pair) for pair in pairs], seed=seed)
-
-    return AnnotationScores(
-        document=score(lambda one, other: _count_same(_concepts(one), _concepts(other))),
-        mention=score(lambda one, other: _count_same(mentions_of(one), mentions_of(other))),
-        span=score(lambda one, other: _count_same(_spans(one), _spans(other))),
-        overlap=score(lambda one, other: _count_overlapping(_spans(one), _spans(other))),
-    )
+    return {level: [count(*pair) for pair in pairs] for level, count in _COUNTS.items()}
 
 
 def mentions_of(annotations: Iterable[Annotation]) -> set[tuple[int, int, str]]:
@@ -96,3 +108,12 @@ def _n_touching(spans: Collection[tuple[int, int]], others: Collection[tuple[int
     starts = [start for start, _ in ordered]
     furthest = [0, *accumulate((end for _, end in ordered), max)]  # the last end among the first k others
     return sum(furthest[bisect_left(starts, end)] > start for start, end in spans)
+
+
+# How each field of AnnotationScores is counted.
+_COUNTS: Mapping[str, Count] = {
+    "document": lambda gold, predicted: _count_same(_concepts(gold), _concepts(predicted)),
+    "mention": lambda gold, predicted: _count_same(mentions_of(gold), mentions_of(predicted)),
+    "span": lambda gold, predicted: _count_same(_spans(gold), _spans(predicted)),
+    "overlap": lambda gold, predicted: _count_overlapping(_spans(gold), _spans(predicted)),
+}

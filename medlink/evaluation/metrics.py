@@ -63,14 +63,33 @@ def score_counts(counts: Sequence[tuple[int, int, int, int]], *, seed: int = 0) 
     :param counts: *Shape:* (n_documents, 4), not empty: right predictions, predictions, gold things that are found,
         gold things.
     """
-    array = np.asarray(counts, np.float64)
-    drawn = np.random.default_rng(seed).integers(len(array), size=(N_RESAMPLES, len(array)))
-    resampled = array[drawn].sum(axis=1)  # (n_resamples, 4)
-    values, samples = _retrieval(array.sum(axis=0)), _retrieval(resampled)
+    values, samples = _resample(counts, seed)
     low, high = np.percentile(samples, [2.5, 97.5], axis=0)
     figures = [Interval(float(v), float(a), float(b)) for v, a, b in zip(values, low, high, strict=True)]
-    _, n_predicted, _, n_gold = array.sum(axis=0).astype(int).tolist()
+    n_gold, n_predicted = sum(row[3] for row in counts), sum(row[1] for row in counts)
     return Retrieval(n_gold, n_predicted, *figures)
+
+
+def compare_counts(
+    counts: Sequence[tuple[int, int, int, int]], others: Sequence[tuple[int, int, int, int]], *, seed: int = 0
+) -> Interval:
+    """The F of one system minus that of another on the same documents, with the interval of a paired bootstrap.
+
+    :param counts: *Shape:* (n_documents, 4), not empty, as of :func:`score_counts`.
+    :param others: *Shape:* (n_documents, 4), the other system's.
+    """
+    (values, samples), (other_values, other_samples) = _resample(counts, seed), _resample(others, seed)
+    low, high = np.percentile(samples[:, 2] - other_samples[:, 2], [2.5, 97.5])
+    return Interval(float(values[2] - other_values[2]), float(low), float(high))
+
+
+def _resample(
+    counts: Sequence[tuple[int, int, int, int]], seed: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Precision, recall and F, *Shape:* (3,), and those of samples of the documents, *Shape:* (n_resamples, 3)."""
+    array = np.asarray(counts, np.float64)
+    drawn = np.random.default_rng(seed).integers(len(array), size=(N_RESAMPLES, len(array)))
+    return _retrieval(array.sum(axis=0)), _retrieval(array[drawn].sum(axis=1))
 
 
 def _retrieval(counts: NDArray[np.float64]) -> NDArray[np.float64]:

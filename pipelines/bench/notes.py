@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 from medlink import __version__
 from medlink.detection.settings import DetectionSettings
 from medlink.encoder.default import DEFAULT_ENCODER
+from medlink.evaluation.annotation_scores import compare_annotations
 from medlink.evaluation.annotations import Annotation, Corpus, annotations_of
 from medlink.evaluation.concept_map import ConceptMap
 from medlink.evaluation.corpora import read_corpus
@@ -35,7 +36,7 @@ from medlink.evaluation.gsc import gsc_dev_documents
 from medlink.evaluation.metrics import Retrieval
 from medlink.evaluation.misses import count_kinds
 from medlink.evaluation.notes import NotesEvaluation, evaluate_notes
-from medlink.evaluation.report import figure_cell, share_cell
+from medlink.evaluation.report import difference_cell, figure_cell, share_cell
 from medlink.linking.assemble import branches_of, link_to, load_lexicon, load_whole_lexicon, make_annotator
 from medlink.linking.recipe import Recipe
 from medlink.ontology.lexicon import Lexicon
@@ -243,6 +244,23 @@ def report(case: Case, answers: Answers) -> None:
     print_kinds(evaluation)
 
 
+def compare(case: Case, found: Iterable[Answers]) -> None:
+    """Prints and appends medlink's F minus that of every other system, paired by document."""
+    annotations = {answers.system: case.concepts.resolve_all(answers.annotations) for answers in found}
+    ours = annotations.pop(MEDLINK, None)
+    if ours is None:
+        return
+    gold = case.concepts.resolve_all(case.corpus.annotations)
+    doc_ids = [document.id for document in case.corpus.documents]
+    for system, others in annotations.items():
+        gains = compare_annotations(gold, ours, others, doc_ids, seed=SEED)
+        shown = ", ".join(f"{level} {difference_cell(gains[level])}" for level in ("document", "mention"))
+        print(f"{case.task.name:16} F of medlink minus {system}: {shown}", flush=True)
+        for level, gain in gains.items():
+            figures = flatten("f_difference", gain)
+            append_result("notes", **facts_of(case), system=MEDLINK, minus=system, level=level, **figures)
+
+
 def print_kinds(evaluation: NotesEvaluation) -> None:
     """Prints how many gold mentions and predictions each kind of misses has."""
     kinds = count_kinds(evaluation.misses).items()
@@ -301,8 +319,11 @@ def main() -> None:
     for task in TASKS:
         if task.name in (arguments.tasks or [task.name]):
             case = load_case(task, arguments.split, arguments.encoder)
+            found = []
             for answers in run_systems(case, arguments.systems):
                 report(case, answers)
+                found.append(answers)
+            compare(case, found)
 
 
 if __name__ == "__main__":

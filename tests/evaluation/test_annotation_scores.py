@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medlink.evaluation.annotation_scores import score_annotations
+from medlink.evaluation.annotation_scores import compare_annotations, score_annotations
 from medlink.evaluation.annotations import Annotation
 from medlink.evaluation.metrics import Retrieval
 
@@ -123,3 +123,11 @@ def test_score_annotations_of_itself_is_perfect_in_any_order(gold: list[Annotati
 
 def ratio(part: int, whole: int) -> float:
     return part / whole if whole else 0.0
+
+
+def test_compare_annotations_is_the_difference_of_the_scores() -> None:
+    gains = compare_annotations(GOLD, PREDICTED, PREDICTED[:2], ["a", "b"])
+    ours, theirs = (score_annotations(GOLD, side, ["a", "b"]) for side in (PREDICTED, PREDICTED[:2]))
+    for level in LEVELS:
+        expected = getattr(ours, level).f.value - getattr(theirs, level).f.value
+        assert gains[level].value == pytest.approx(expected)

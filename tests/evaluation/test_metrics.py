@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medlink.evaluation.metrics import N_RESAMPLES, compare_ranks, score_counts, score_ranks
+from medlink.evaluation.metrics import N_RESAMPLES, compare_counts, compare_ranks, score_counts, score_ranks
 from tests.evaluation.oracles import bootstrap, percentile, reciprocal
 
 RANKS = [1, 2, 0, 5, 6, 1, 1]
@@ -112,3 +112,13 @@ def test_score_counts_agrees_with_slow_loops() -> None:
         shares.append((precision, recall, 2 * precision * recall / total if total else 0.0))
     for figure, sample in zip((scores.precision, scores.recall, scores.f), zip(*shares, strict=True), strict=True):
         assert [figure.low, figure.high] == pytest.approx([percentile(sample, 2.5), percentile(sample, 97.5)])
+
+
+def test_compare_counts_is_the_difference_of_the_scores_and_paired() -> None:
+    better = [(n + 1, n + 1, n + 1, n + 2) for n in range(20)]
+    worse = [(n, n + 1, n, n + 2) for n in range(20)]
+    found = compare_counts(better, worse)
+    assert found.value == pytest.approx(score_counts(better).f.value - score_counts(worse).f.value)
+    assert 0 < found.low < found.value < found.high
+    same = compare_counts(better, better)
+    assert (same.low, same.value, same.high) == (0.0, 0.0, 0.0)

@@ -43,15 +43,20 @@ def test_notes_prints_and_appends_every_system_and_level(
     run(monkeypatch, "--split", "dev", "--tasks", "ncbi-disease", "--encoder", str(encoder_folder))
     printed = capsys.readouterr().out
     lines = [json.loads(line) for line in (data / "results.jsonl").read_text(encoding="utf-8").splitlines()]
-    assert [(line["system"], line["stage"], line.get("level")) for line in lines] == [
+    assert [(line["system"], line.get("stage"), line.get("level")) for line in lines] == [
         *(("longest-match", "whole", level) for level in notes.LEVELS),
         ("medlink", "detection", None),
         *(("medlink", "whole", level) for level in notes.LEVELS),
+        *(("medlink", None, level) for level in notes.LEVELS),
     ]
+    f = {line["system"]: line["f"] for line in lines if line.get("stage") and line.get("level") == "document"}
+    gain = next(line for line in lines if line.get("minus") == "longest-match" and line["level"] == "document")
+    assert gain["f_difference"] == pytest.approx(f["medlink"] - f["longest-match"], abs=2e-4)
     plain = next(line for line in lines if line.get("level") == "mention")
     # Of the seven gold mentions only "Deafness" is a name as it stands: the others are plurals or not in there.
     assert (plain["n_predicted"], plain["n_gold"], plain["precision"], plain["recall"]) == (1, 7, 1.0, round(1 / 7, 4))
-    assert all(line["documents_per_second"] > 0 for line in lines)
+    assert all(line["documents_per_second"] > 0 for line in lines if "stage" in line)
+    assert "F of medlink minus longest-match: document +" in printed
     for system in ("longest-match", "medlink"):
         assert f"ncbi-disease     {system:13} document" in printed
     assert "misses, gold/predicted: abbreviation " in printed
