@@ -78,9 +78,12 @@ def test_notes_names_the_splits_of_a_task(data: Path, monkeypatch: pytest.Monkey
         run(monkeypatch, "--split", "all", "--tasks", "ncbi-disease", "--systems", "longest-match")
 
 
-def test_load_corpus_parts_gsc_by_the_rule(data: Path) -> None:
+def test_cut_to_split_parts_gsc_by_the_rule(data: Path) -> None:
     root = WRITERS["gsc"](data).rename(data / "hpo-gsc2024")
-    assert {document.id for document in notes.load_corpus(notes.TASKS[0], "all").documents} == set(TEXTS)
-    assert [document.id for document in notes.load_corpus(notes.TASKS[0], "dev").documents] == ["d1"]
-    assert [document.id for document in notes.load_corpus(notes.TASKS[0], "test").documents] == ["d2"]
+    task = notes.TASKS[0]
+
+    def documents_of(split: str) -> list[str]:
+        return [document.id for document in notes.cut_to_split(notes.load_corpus(task, split), task, split).documents]
+
+    assert (documents_of("all"), documents_of("dev"), documents_of("test")) == (list(TEXTS), ["d1"], ["d2"])
     assert (root / "Text").is_dir()
