@@ -39,11 +39,13 @@ class Problem:
     :param where: file and line.
     :param what: in words, without any text of a document.
     :param lost: whether something was left out because of it.
+    :param doc_id: of the document that it concerns, empty where it is not known.
     """
 
     where: str
     what: str
     lost: bool = True
+    doc_id: str = ""
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}"
@@ -73,11 +75,12 @@ class Corpus:
         return replace(self, annotations=kept)
 
     def of_documents(self, doc_ids: Collection[str]) -> Corpus:
-        """The corpus with some of its documents alone."""
+        """The corpus with some of its documents alone, without the problems of the others."""
         return replace(
             self,
             documents=tuple(document for document in self.documents if document.id in doc_ids),
             annotations=tuple(annotation for annotation in self.annotations if annotation.doc_id in doc_ids),
+            problems=tuple(problem for problem in self.problems if not problem.doc_id or problem.doc_id in doc_ids),
         )
 
 
@@ -95,7 +98,7 @@ def check_surface(annotation: Annotation, document: Document, where: str) -> Ite
     found = document.text[annotation.start : annotation.end]
     if found.split() != annotation.surface.split():
         place = f"[{annotation.start}, {annotation.end}) of document {document.id}"
-        yield Problem(where, f"the surface differs from the text at {place}", lost=False)
+        yield Problem(where, f"the surface differs from the text at {place}", lost=False, doc_id=document.id)
 
 
 def annotations_of(linked: LinkedDocument) -> Iterator[Annotation]:

@@ -33,9 +33,9 @@ def read_gsc(folder: Path) -> Corpus:
     if not documents:
         raise CorpusFormatError("there is no text", where=str(folder / "Text"), expected="one file a document")
     annotations, problems = [], []
-    for where, annotation in _read_spans(folder):
+    for doc_id, where, annotation in _read_spans(folder):
         if annotation is None:
-            problems.append(Problem(where, "a line of another form"))
+            problems.append(Problem(where, "a line of another form", doc_id=doc_id))
         elif annotation.doc_id not in documents:
             problems.append(Problem(where, "a span of a document without text"))
         else:
@@ -52,7 +52,7 @@ def read_gsc_queries(folder: Path, lexicon: Lexicon) -> tuple[Query, ...]:
     :raises CorpusFormatError: when there is no annotation.
     """
     queries, n_malformed = [], 0
-    for _, annotation in _read_spans(folder):
+    for _, _, annotation in _read_spans(folder):
         if annotation is None:
             n_malformed += 1
             continue
@@ -73,12 +73,12 @@ def gsc_dev_documents(doc_ids: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(doc_ids)[::_EVERY][:_N_DEV])
 
 
-def _read_spans(folder: Path) -> Iterator[tuple[str, Annotation | None]]:
-    """The place of every line that is not blank, with its annotation; ``None`` where it has another form."""
+def _read_spans(folder: Path) -> Iterator[tuple[str, str, Annotation | None]]:
+    """Document and place of every line that is not blank, with its annotation; ``None`` where it has another form."""
     for path in sorted((folder / "Annotations").glob("*")):
         for number, line in enumerate(_read(path).splitlines(), start=1):
             if line.strip():
-                yield f"{path}:{number}", _parse(line.rstrip(), path.name)
+                yield path.name, f"{path}:{number}", _parse(line.rstrip(), path.name)
 
 
 def _parse(line: str, doc_id: str) -> Annotation | None:

@@ -171,3 +171,11 @@ def test_what_medlink_writes_is_read_as_it_was(annotator: Annotator, tmp_path: P
 
     assert read(read_pubtator(tmp_path / "out.txt")) == expected
     assert read(read_brat(tmp_path / "brat")) == expected
+
+
+def test_of_documents_leaves_out_the_problems_of_the_others(tmp_path: Path) -> None:
+    root = WRITERS["gsc"](tmp_path)
+    (root / "Annotations" / "d1").write_text("w5:9\tHP:0000107\tcyst\n1:4\tHP:0000107\tcyst\n", encoding="utf-8")
+    corpus = read_gsc(root)
+    assert len(corpus.of_documents({"d1"}).problems) == 2
+    assert corpus.of_documents({"d2"}).problems == ()

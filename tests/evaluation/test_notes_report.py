@@ -40,7 +40,9 @@ def test_notes_to_json_holds_what_was_counted_by_hand() -> None:
         "spurious": (0, 0),
     }
     assert (plain["n_documents"], plain["n_unknown_concepts"], plain["n_without_concept"]) == (2, 0, 0)
-    assert plain["problems"] == [{"where": "corpus.pubtator:9", "what": "a line of another form", "lost": True}]
+    assert plain["problems"] == [
+        {"where": "corpus.pubtator:9", "what": "a line of another form", "lost": True, "doc_id": ""}
+    ]
 
 
 def test_write_notes_report_writes_three_files(tmp_path: Path) -> None:
