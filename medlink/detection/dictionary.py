@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
@@ -16,7 +16,8 @@ from medlink.detection.attributes import LABEL, SPANS_KEY, register_attributes
 from medlink.detection.key_table import KeyTable
 from medlink.detection.name_forms import NameForm, Window
 from medlink.detection.packing import pack_folder, unpack_folder
-from medlink.detection.words import Gap, Words, content_words_of
+from medlink.detection.readings import Kind, readings
+from medlink.detection.words import Gap, Words, content_words_of, stem
 from medlink.errors import SettingError
 from medlink.ontology.lexicon import Lexicon
 from medlink.ontology.persistence import read_lexicon, write_lexicon
@@ -34,11 +35,13 @@ class Match:
     :param start: offset of its first code point in the untouched text.
     :param end: offset behind its last code point.
     :param rows: the names' rows in ``lexicon.names``, ascending.
+    :param kind: how it is them.
     """
 
     start: int
     end: int
     rows: tuple[int, ...]
+    kind: Kind = Kind.EXACT
 
 
 class DictionaryMatcher:
@@ -49,9 +52,11 @@ class DictionaryMatcher:
     so that "weakness and muscle pain" is no "muscle weakness" and "all" no "ALL", says :meth:`NameForm.admits`.
 
     :param lexicon: whose current names are found.
+    :param kinds: how a stretch of text may be a name.
     """
 
-    def __init__(self, lexicon: Lexicon) -> None:
+    def __init__(self, lexicon: Lexicon, *, kinds: Collection[Kind] = frozenset({Kind.EXACT})) -> None:
+        self.kinds = frozenset(kinds)
         self._lexicon = lexicon
         self._forms: dict[int, tuple[NameForm, ...]] = {}
         self._table = KeyTable.build(lexicon.names, written=self._written)
@@ -66,15 +71,37 @@ class DictionaryMatcher:
         :param nested: all of them; by default the longest ones that do not overlap, the first of two equally long.
         """
         words = content_words_of(text)
-        found = []
+        found: dict[tuple[int, int], Match] = {}
+        for match in (*self._written_matches(text, words), *self._read_matches(text, words)):
+            old = found.get((match.start, match.end))
+            if match.kind in self.kinds and (old is None or match.kind < old.kind):
+                found[match.start, match.end] = match
+        return sorted(found.values() if nested else _longest(found.values()), key=attrgetter("start", "end"))
+
+    def _written_matches(self, text: str, words: Words) -> Iterator[Match]:
         for first, last, rows in self._table.windows(words):
-            admitted = self._admitted(rows.tolist(), _window(text, words, first, last))
+            window = _window(text, words, first, last)
+            admitted, kind = self._admitted(rows, window), Kind.EXACT
+            if not admitted and Kind.VARIANT in self.kinds and window.gap is Gap.PLAIN:
+                admitted, kind = self._resembling(rows, tuple(map(stem, window.words))), Kind.VARIANT
             if admitted:
-                found.append(Match(words.starts[first], words.ends[last - 1], admitted))
-        return sorted(found if nested else _longest(found), key=attrgetter("start", "end"))
+                yield Match(words.starts[first], words.ends[last - 1], admitted, kind)
+
+    def _read_matches(self, text: str, words: Words) -> Iterator[Match]:
+        if max(self.kinds, default=Kind.EXACT) > Kind.VARIANT:
+            for reading in readings(text, words, self._table):
+                rows = self._resembling(reading.rows, reading.stems, ordered=reading.kind is Kind.SHARED)
+                if rows:
+                    yield Match(words.starts[reading.first], words.ends[reading.last - 1], rows, reading.kind)
 
     def _admitted(self, rows: Sequence[int], window: Window) -> tuple[int, ...]:
         return tuple(sorted(row for row in rows if any(form.admits(window) for form in self._forms_of(row))))
+
+    def _resembling(self, rows: Sequence[int], stems: Sequence[str], *, ordered: bool = False) -> tuple[int, ...]:
+        def resembles(row: int) -> bool:
+            return any(form.resembles(stems, ordered=ordered) for form in self._forms_of(row))
+
+        return tuple(sorted(filter(resembles, rows)))
 
     def _forms_of(self, row: int) -> tuple[NameForm, ...]:
         forms = self._forms.get(row)

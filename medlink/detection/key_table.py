@@ -57,7 +57,19 @@ class KeyTable:
         rows = np.array([row for _, row in ordered], dtype=np.int64)
         return cls(keys, rows, tuple(sorted(lengths)), present)
 
-    def windows(self, words: Words) -> Iterator[tuple[int, int, NDArray[np.int64]]]:
+    def lookup(self, keys: NDArray[np.uint64]) -> Iterator[tuple[int, list[int]]]:
+        """The keys that are there, each by its place in what was asked, with its rows.
+
+        :param keys: *Shape:* (n_asked,).
+        """
+        possible = np.flatnonzero(self.present[keys & np.uint64(len(self.present) - 1)])
+        lows = np.searchsorted(self.keys, keys[possible], side="left")
+        highs = np.searchsorted(self.keys, keys[possible], side="right")
+        for place, low, high in zip(possible.tolist(), lows.tolist(), highs.tolist(), strict=True):
+            if low < high:
+                yield place, self.rows[low:high].tolist()
+
+    def windows(self, words: Words) -> Iterator[tuple[int, int, list[int]]]:
         """The windows ``[first, last)`` of a text's content words that cross no break, each with the rows of its key.
 
         Shortest first, then from left to right.
@@ -66,18 +78,13 @@ class KeyTable:
             return
         sums, segments = words.prefix_sums(), words.segments()
         longest = int(np.bincount(segments).max())
-        mask = np.uint64(len(self.present) - 1)
         for n_words in self.lengths:
             if n_words > longest:
                 return
-            keys = sums[n_words:] - sums[:-n_words]
-            unbroken = segments[n_words - 1 :] == segments[: len(segments) - n_words + 1]
-            possible = np.flatnonzero(unbroken & self.present[keys & mask])
-            lows = np.searchsorted(self.keys, keys[possible], side="left")
-            highs = np.searchsorted(self.keys, keys[possible], side="right")
-            for first, low, high in zip(possible.tolist(), lows.tolist(), highs.tolist(), strict=True):
-                if low < high:
-                    yield first, first + n_words, self.rows[low:high]
+            unbroken = np.flatnonzero(segments[n_words - 1 :] == segments[: len(segments) - n_words + 1])
+            for place, rows in self.lookup((sums[n_words:] - sums[:-n_words])[unbroken]):
+                first = int(unbroken[place])
+                yield first, first + n_words, rows
 
 
 def _content(name: str) -> tuple[str, ...]:

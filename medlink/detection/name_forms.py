@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from os.path import commonprefix
 
 from spacy.lang.en.stop_words import STOP_WORDS
 
+from medlink.detection.variants import word_class, word_family
 from medlink.detection.words import Gap, content_words_of, stem
 from medlink.records import Concept, Name
 from medlink.text import singular
@@ -17,6 +20,8 @@ _HEADINGS = frozenset({("allergy",), ("drug", "allergy"), ("constitutional", "sy
 # A name in capitals is an acronym up to this length; HPO's longest that it does not itself mark as one has five
 # letters ("PPROM"), and longer ones ("ALCAPA") are no English words in lower case.
 _LONGEST_ACRONYM = 5
+# Shorter words have too many others with the same beginning.
+_SHORTEST_RELATIVE, _RELATIVE_SHARE = 5, 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,22 @@ class NameForm:
         if window.follower == ":" and words in _HEADINGS:
             return False
         return len(words) > 1 or self._admits_word(window)
+
+    def resembles(self, stems: Sequence[str], *, ordered: bool = False) -> bool:
+        """Whether these words are those of the name but for others of the same class, in any order or the name's.
+
+        A single word must be of the same family ("myoclonic" for "Myoclonus"), and no acronym.
+        """
+        if len(self.words) == 1:
+            return len(stems) == 1 and not self.acronym and self._is_relative(stems[0])
+        asked, own = tuple(map(word_class, stems)), tuple(map(word_class, self.words))
+        return asked == own if ordered else Counter(asked) == Counter(own)
+
+    def _is_relative(self, stemmed: str) -> bool:
+        own = stem(self.words[0])
+        shared, longest = len(commonprefix([own, stemmed])), max(len(own), len(stemmed))
+        alike = len(stemmed) >= _SHORTEST_RELATIVE and shared >= _RELATIVE_SHARE * longest
+        return alike and word_family(own) == word_family(stemmed)
 
     def _admits_word(self, window: Window) -> bool:
         word = window.words[0]

@@ -11,6 +11,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from medlink.detection.variants import word_class
 from medlink.text import FUNCTION_WORDS, singular, tokenise
 
 
@@ -63,17 +64,24 @@ def stem(word: str) -> str:
     ['kidney', 'short', 'slurr', 'decreas', 'decreas', 'bed']
     """
     stemmed = _PARTICIPLE.sub("", singular(word))
+    if stemmed.endswith("sis"):
+        stemmed = stemmed[:-1].removesuffix("i")
     return stemmed.removesuffix("e") if len(stemmed) > _SHORTEST_STEM else stemmed
 
 
-@lru_cache(maxsize=1 << 18)
 def hash_word(word: str) -> int:
-    """A hash in [0, 2**64) of the stem of a normalised word; the same in every process and version.
+    """The hash of the stem of a normalised word; see :func:`hash_stem`."""
+    return hash_stem(stem(word))
 
-    >>> hash_word("kidneys") == hash_word("kidney") != hash_word("liver")
+
+@lru_cache(maxsize=1 << 18)
+def hash_stem(stemmed: str) -> int:
+    """A hash in [0, 2**64) of the class of a stem; the same in every process and version.
+
+    >>> hash_word("kidneys") == hash_word("renal") != hash_word("liver")
     True
     """
-    return int.from_bytes(hashlib.blake2b(stem(word).encode(), digest_size=8).digest(), "little")
+    return int.from_bytes(hashlib.blake2b(word_class(stemmed).encode(), digest_size=8).digest(), "little")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ def _unwritten(row: int) -> Iterable[str]:
 
 
 def _windows(table: KeyTable, text: str) -> set[tuple[int, int, int]]:
-    return {(first, last, row) for first, last, rows in table.windows(content_words_of(text)) for row in rows.tolist()}
+    return {(first, last, row) for first, last, rows in table.windows(content_words_of(text)) for row in rows}
 
 
 def _slow_windows(names: list[str], text: str) -> set[tuple[int, int, int]]:

@@ -1,0 +1,124 @@
+"""Words that stand for one another: "kidney" and "renal", "hypoplasia" and "hypoplastic", "tumour" and "tumor".
+
+What stands for what was learned from the synonyms of open ontologies by ``pipelines/learn_variants.py``: two names of one
+concept that differ in a single word.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib.resources import files
+from os.path import commonprefix
+
+# Words that must stand beside the swap of two words for the pair to count as half sure.
+_HALF_SURE = 4.0
+# Words of one family share this much of the shorter one's letters, and at least so many.
+_FAMILY_SHARE, _FAMILY_LETTERS = 0.6, 4
+# Two words of no family are one word where so many different words stand beside the swap, in two sources or more.
+_ONE_WORD_CONTEXTS, _ONE_WORD_SOURCES = 25, 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """Two stems that were swapped; see ``pipelines/learn_variants.py``."""
+
+    one: str
+    other: str
+    contexts: int
+    sources: int
+
+    @property
+    def is_family(self) -> bool:
+        return are_family(self.one, self.other)
+
+    @property
+    def is_one_word(self) -> bool:
+        sure = self.contexts >= _ONE_WORD_CONTEXTS and self.sources >= _ONE_WORD_SOURCES
+        return sure or self.is_family
+
+
+@cache
+def _pairs() -> tuple[_Pair, ...]:
+    """The learned pairs, those of most contexts first."""
+    with files("medlink.detection").joinpath("word_variants.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    pairs = (_Pair(row["word"], row["variant"], int(row["contexts"]), int(row["sources"])) for row in rows)
+    return tuple(sorted(pairs, key=lambda pair: -pair.contexts))
+
+
+@cache
+def word_variants() -> Mapping[str, Mapping[str, float]]:
+    """For each stem the stems that may stand for it, each with how surely, in (0, 1).
+
+    Surely is ``n / (n + 4)`` for a pair with n different words beside the swap. It is symmetric, and not transitive: "absent" goes with
+    "aplasia" and with "missing", which need not go together.
+    """
+    variants: dict[str, dict[str, float]] = {}
+    for pair in _pairs():
+        sure = pair.contexts / (pair.contexts + _HALF_SURE)
+        variants.setdefault(pair.one, {})[pair.other] = variants.setdefault(pair.other, {})[pair.one] = sure
+    return variants
+
+
+def are_family(one: str, other: str) -> bool:
+    """Whether two stems differ in their endings alone.
+
+    >>> are_family("hypoplasia", "hypoplastic"), are_family("hyperplasia", "hypertrophy")
+    (True, False)
+    """
+    shared = len(commonprefix([one, other]))
+    return shared >= _FAMILY_LETTERS and shared >= _FAMILY_SHARE * min(len(one), len(other))
+
+
+@cache
+def _families() -> Mapping[str, str]:
+    return _groups(pair for pair in _pairs() if pair.is_family)
+
+
+@cache
+def _classes() -> Mapping[str, str]:
+    return _groups(pair for pair in _pairs() if pair.is_one_word)
+
+
+def _groups(pairs: Iterable[_Pair]) -> Mapping[str, str]:
+    """Of each stem the one that stands for its group, in which each goes with all others (complete linkage)."""
+    ordered = list(pairs)
+    joined = {frozenset((pair.one, pair.other)) for pair in ordered}
+    members: dict[str, tuple[str, ...]] = {}
+    for pair in ordered:
+        left, right = members.get(pair.one, (pair.one,)), members.get(pair.other, (pair.other,))
+        if left != right and all(frozenset((a, b)) in joined for a in left for b in right):
+            members.update(dict.fromkeys((*left, *right), (*left, *right)))
+    return {stem: group[0] for stem, group in members.items()}
+
+
+@lru_cache(maxsize=1 << 18)
+def word_family(stem: str) -> str:
+    """The stem that stands for those that differ in their endings alone.
+
+    >>> word_family("hypoplastic") == word_family("hypoplasia"), word_family("renal") == word_family("kidney")
+    (True, False)
+    """
+    return _families().get(stem, stem)
+
+
+@lru_cache(maxsize=1 << 18)
+def word_class(stem: str) -> str:
+    """The stem that stands for its family and for what ontologies swap with it most often.
+
+    >>> word_class("renal") == word_class("kidney"), word_class("renal") == word_class("liver")
+    (True, False)
+    """
+    return _classes().get(stem, stem)
+
+
+def sameness(one: str, other: str) -> float:
+    """How surely one stem stands for another, in [0, 1]: 1 for itself, 0 where nothing is known.
+
+    >>> sameness("renal", "renal"), sameness("renal", "hand"), sameness("renal", "kidney") > 0.9
+    (1.0, 0.0, True)
+    """
+    return 1.0 if one == other else word_variants().get(one, {}).get(other, 0.0)
