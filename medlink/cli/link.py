@@ -86,7 +86,10 @@ class Summary:
 )
 @click.option("--nested", is_flag=True, help="Also keep mentions inside longer ones.")
 @click.option(
-    "--ner", metavar="PIPELINE", help="Take the mentions of this spaCy pipeline instead of the ontology's names."
+    "--ner",
+    metavar="PIPELINE",
+    help="Take the mentions of this spaCy pipeline instead of the ontology's names; 'default' adds those of medlink's "
+    "own recogniser of diseases and chemicals to the ontology's names.",
 )
 @click.option(
     "--workers",

@@ -8,14 +8,15 @@ from spacy.tokens import Span
 SPANS_KEY = "medlink"
 LABEL = "CONCEPT"
 
-_DEFAULTS: dict[str, object] = {"medlink_expanded": "", "medlink_assertion": ()}
+_DEFAULTS: dict[str, object] = {"medlink_expanded": "", "medlink_assertion": (), "medlink_detection": None}
 
 
 def register_attributes() -> None:
-    """Make ``span._.medlink_expanded`` and ``span._.medlink_assertion`` known to spaCy.
+    """Make ``span._.medlink_expanded``, ``medlink_assertion`` and ``medlink_detection`` known to spaCy.
 
     The first is the long form of an abbreviation (a string), the second the labels of what the note says about the
-    mention, such as ``("negated",)``, as :attr:`medlink.records.Assertion.labels` gives them.
+    mention, such as ``("negated",)``, as :attr:`medlink.records.Assertion.labels` gives them. The third is the
+    probability of a recognised mention, ``None`` for others.
     """
     for name, default in _DEFAULTS.items():
         if not Span.has_extension(name):

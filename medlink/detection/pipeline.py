@@ -10,13 +10,13 @@ import spacy
 from spacy.language import Language
 
 from medlink.detection.dictionary import DictionaryDetector
-from medlink.detection.settings import DetectionSettings
+from medlink.detection.settings import DEFAULT_NER, DetectionSettings
 from medlink.errors import SettingError
 from medlink.ontology.lexicon import Lexicon
 from medlink.text import WORD
 
 # The components are known to spaCy by the names in pyproject.toml; importing them here makes them known in a checkout.
-from medlink.detection import abbreviations, negation, sentences  # noqa: F401  isort: skip
+from medlink.detection import abbreviations, negation, recogniser, sentences  # noqa: F401  isort: skip
 
 # A token is a word of medlink.text, or one other character.
 _TOKEN = re.compile(rf"{WORD.pattern}|[\s\S]")
@@ -42,7 +42,12 @@ def build_detector(lexicon: Lexicon, *, settings: DetectionSettings) -> Language
     :param lexicon: whose names are the mentions, unless ``settings.ner`` names another recogniser.
     :raises SettingError: when spaCy cannot load ``settings.ner``.
     """
-    nlp = _blank(lexicon, nested=settings.nested) if settings.ner is None else _load(settings.ner)
+    if settings.ner is None or settings.ner == DEFAULT_NER:
+        nlp = _blank(lexicon, nested=settings.nested)
+        if settings.ner == DEFAULT_NER:
+            nlp.add_pipe("medlink_recogniser")
+    else:
+        nlp = _load(settings.ner)
     nlp.max_length = sys.maxsize
     for name in ("medlink_abbreviations", "medlink_negation"):
         if name not in nlp.pipe_names:

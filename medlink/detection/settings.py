@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+DEFAULT_NER = "default"
+
 
 @dataclass(frozen=True, slots=True)
 class DetectionSettings:
@@ -11,7 +13,8 @@ class DetectionSettings:
 
     :param nested: keep the dictionary matches inside and across longer ones too, in ``doc.spans["medlink"]``;
         ``doc.ents`` holds the longest ones either way.
-    :param ner: name or path of a spaCy pipeline whose ``doc.ents`` are the mentions, instead of the dictionary's.
+    :param ner: name or path of a spaCy pipeline whose ``doc.ents`` are the mentions, instead of the dictionary's; or
+        :data:`DEFAULT_NER`, medlink's own recogniser of diseases and chemicals, beside the dictionary.
     """
 
     nested: bool = False

@@ -1,0 +1,235 @@
+"""A trained recogniser of diseases and chemicals: the mentions of a text that need not be names of an ontology."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from spacy.language import Language
+from spacy.tokens import Doc, Span, SpanGroup
+from spacy.util import filter_spans
+
+from medlink.detection.attributes import SPANS_KEY, register_attributes
+from medlink.encoder.default import named_folder
+from medlink.encoder.tagger import BEGIN, INSIDE, OUTSIDE, Tagger, load_tagger
+
+# One head for each corpus and label: what counts as a disease, and where it ends, differs between the annotators.
+HEADS = ("bc5cdr/Disease", "bc5cdr/Chemical", "ncbi-disease/Disease")
+DEFAULT_STYLE = "bc5cdr"
+WEIGHTS_FOLDER = Path(__file__).parent / "weights"
+# Word pieces of a window without its two marks; whole sentences are packed into it, and a longer one is cut.
+_WINDOW = 126
+
+
+@dataclass(frozen=True, slots=True)
+class RecognisedSpan:
+    """A mention that the recogniser found.
+
+    :param start: offset of its first code point in the untouched text.
+    :param end: offset behind its last code point.
+    :param label: ``Disease`` or ``Chemical``.
+    :param probability: the smallest probability of its tokens' tags, in [0, 1]; not calibrated.
+    """
+
+    start: int
+    end: int
+    label: str
+    probability: float
+
+
+def windows_of(doc: Doc, tagger: Tagger) -> Iterator[tuple[list[int], list[tuple[int, ...]]]]:
+    """The tokens of a doc that are no white space in windows of whole sentences, with their word pieces.
+
+    :param doc: with sentences; one without them is one sentence.
+    :return: of each window the positions of its tokens in the doc, and their pieces.
+    """
+    places: list[int] = []
+    pieces: list[tuple[int, ...]] = []
+    size, most = 0, min(_WINDOW, tagger.longest)
+    for sentence in doc.sents if doc.has_annotation("SENT_START") else (doc[:],):
+        kept = [token.i for token in sentence if not token.is_space]
+        rows = tagger.pieces([doc[place].text for place in kept]).ids
+        length = sum(map(len, rows))
+        if places and size + length > most:
+            yield places, pieces
+            places, pieces, size = [], [], 0
+        for place, row in zip(kept, rows, strict=True):
+            if places and size + len(row) > most:
+                yield places, pieces
+                places, pieces, size = [], [], 0
+            places.append(place)
+            pieces.append(row)
+            size += len(row)
+    if places:
+        yield places, pieces
+
+
+class Recogniser:
+    """Finds mentions with a :class:`medlink.encoder.tagger.Tagger`.
+
+    Each window of a text is a pass of its own, so what is found in a text depends on no other text.
+
+    :param style: the corpus whose idea of a mention counts where several have a head for the same label.
+    """
+
+    def __init__(self, tagger: Tagger, *, style: str = DEFAULT_STYLE) -> None:
+        self.tagger = tagger
+        self.columns = _columns(tagger.heads, style)
+
+    def spans(self, doc: Doc, *, outside_bias: float = 0.0) -> list[RecognisedSpan]:
+        """The mentions in a doc, by start; none overlap.
+
+        :param doc: with sentences, in the tokens of :func:`medlink.detection.pipeline.tokenise_by_words`.
+        :param outside_bias: taken from the log-probability of being no mention: with 2, say, less likely mentions are
+            found as well. Probabilities are those without it.
+        """
+        found = []
+        for places, pieces in windows_of(doc, self.tagger):
+            with torch.inference_mode():
+                scores = self.tagger([pieces])[0].log_softmax(dim=-1).cpu().numpy()
+            for label, column in self.columns.items():
+                logs = scores[:, column]
+                for first, last in _segments(_best_path(logs, outside_bias)):
+                    tags = [BEGIN, *[INSIDE] * (last - first - 1)]
+                    probability = float(np.exp(logs[np.arange(first, last), tags].min()))
+                    end = doc[places[last - 1]]
+                    found.append(RecognisedSpan(doc[places[first]].idx, end.idx + len(end), label, probability))
+        return _without_overlap(found)
+
+
+def _columns(heads: Sequence[str], style: str) -> dict[str, int]:
+    """Of each label the column of its head: that of the style, if there is one, else the first."""
+    columns: dict[str, int] = {}
+    for column, head in enumerate(heads):
+        corpus, _, label = head.partition("/")
+        if label not in columns or corpus == style:
+            columns[label] = column
+    return columns
+
+
+def _best_path(logs: NDArray[np.float32], outside_bias: float) -> list[int]:
+    """The most probable sequence of tags in which no ``INSIDE`` follows ``OUTSIDE`` or stands first (Viterbi).
+
+    :param logs: *Shape:* (n_tokens, 3).
+    """
+    scores = logs.astype(np.float64)
+    scores[:, OUTSIDE] -= outside_bias
+    allowed = np.zeros((3, 3))
+    allowed[OUTSIDE, INSIDE] = -np.inf
+    best, back = scores[0].copy(), []
+    best[INSIDE] = -np.inf
+    for row in scores[1:]:
+        paths = best[:, None] + allowed
+        back.append(paths.argmax(axis=0))
+        best = paths.max(axis=0) + row
+    path = [int(best.argmax())]
+    for pointers in reversed(back):
+        path.append(int(pointers[path[-1]]))
+    return path[::-1]
+
+
+def _segments(tags: Sequence[int]) -> Iterator[tuple[int, int]]:
+    start = None
+    for place, tag in enumerate((*tags, OUTSIDE)):
+        if start is not None and tag != INSIDE:
+            yield start, place
+            start = None
+        if tag == BEGIN:
+            start = place
+
+
+def _without_overlap(spans: Iterable[RecognisedSpan]) -> list[RecognisedSpan]:
+    """Of spans that overlap, the most probable one; by start."""
+    kept: list[RecognisedSpan] = []
+    taken: set[int] = set()
+    for span in sorted(spans, key=lambda span: (-span.probability, span.start, span.label)):
+        if taken.isdisjoint(range(span.start, span.end)):
+            kept.append(span)
+            taken.update(range(span.start, span.end))
+    return sorted(kept, key=lambda span: span.start)
+
+
+class RecogniserDetector:
+    """A spaCy component that adds recognised mentions to ``doc.ents``, each with its probability.
+
+    Of mentions that overlap, those of earlier components included, the longest stays; of two that are equal the
+    recognised one, which has a label. ``span._.medlink_detection`` is the probability, ``None`` on other mentions.
+
+    :param weights: folder of :meth:`medlink.encoder.tagger.Tagger.save`, read at first use.
+    :param candidate_bias: above 0, ``doc.spans[candidates_key]`` holds what :meth:`Recogniser.spans` finds with it.
+    :param spans_key: where the doc has a span group of that name, the mentions go there as well.
+    """
+
+    def __init__(self, *, weights: Path, candidate_bias: float, candidates_key: str, spans_key: str) -> None:
+        register_attributes()
+        self.candidate_bias, self.candidates_key, self.spans_key = candidate_bias, candidates_key, spans_key
+        self._weights = weights
+        self._recogniser: Recogniser | None = None
+
+    @property
+    def recogniser(self) -> Recogniser:
+        """What finds the mentions.
+
+        :raises EncoderError: when the folder holds no recogniser, or one of another tower.
+        """
+        if self._recogniser is None:
+            self._recogniser = load_recogniser(self._weights)
+        return self._recogniser
+
+    def __call__(self, doc: Doc) -> Doc:
+        """The doc with the recognised mentions added."""
+        found = _marked(doc, self.recogniser.spans(doc))
+        doc.ents = filter_spans((*found, *doc.ents))
+        if self.spans_key in doc.spans:
+            unique = {(span.start, span.end): span for span in (*doc.spans[self.spans_key], *found)}
+            doc.spans[self.spans_key] = SpanGroup(doc, name=self.spans_key, spans=[unique[k] for k in sorted(unique)])
+        if self.candidate_bias > 0:
+            candidates = _marked(doc, self.recogniser.spans(doc, outside_bias=self.candidate_bias))
+            doc.spans[self.candidates_key] = SpanGroup(doc, name=self.candidates_key, spans=candidates)
+        return doc
+
+
+def load_recogniser(weights: Path = WEIGHTS_FOLDER) -> Recogniser:
+    """The recogniser in a folder, by default the one that comes with medlink.
+
+    :raises EncoderError: when the folder holds no recogniser, or one of another tower.
+    """
+    tower = named_folder("semantic")
+    assert tower is not None, "the semantic tower comes with medlink"  # noqa: S101
+    return Recogniser(load_tagger(weights, tower))
+
+
+def _marked(doc: Doc, found: Iterable[RecognisedSpan]) -> list[Span]:
+    spans = []
+    for one in found:
+        span = doc.char_span(one.start, one.end, label=one.label)
+        if span is not None:  # tokens made these offsets, so there is one
+            span._.medlink_detection = one.probability
+            spans.append(span)
+    return spans
+
+
+@Language.factory(
+    "medlink_recogniser",
+    assigns=["doc.ents", "doc.spans", "span._.medlink_detection"],
+    default_config={
+        "weights": None,
+        "candidate_bias": 0.0,
+        "candidates_key": "medlink_candidates",
+        "spans_key": SPANS_KEY,
+    },
+)
+def make_recogniser(
+    nlp: Language, name: str, weights: str | None, candidate_bias: float, candidates_key: str, spans_key: str
+) -> RecogniserDetector:
+    """The recogniser component; see :class:`RecogniserDetector`."""
+    return RecogniserDetector(
+        weights=Path(weights) if weights else WEIGHTS_FOLDER,
+        candidate_bias=candidate_bias,
+        candidates_key=candidates_key,
+        spans_key=spans_key,
+    )
