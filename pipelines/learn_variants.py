@@ -84,7 +84,9 @@ def learn_variants(ontologies: Mapping[str, Iterable[Concept]]) -> Iterator[tupl
     for source, concepts in ontologies.items():
         for concept in concepts:
             forms = [set(map(stem, content_words_of(name.text).norms)) for name in concept.names]
-            together.update(pair for form in forms if len(form) <= _LONGEST_NAME for pair in combinations(sorted(form), 2))
+            together.update(
+                pair for form in forms if len(form) <= _LONGEST_NAME for pair in combinations(sorted(form), 2)
+            )
             if len(forms) > 1:
                 words.update(set().union(*forms))
                 for pair, contexts in swapped_words(concept).items():

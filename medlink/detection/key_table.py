@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from medlink.detection.words import Words, content_words_of, hash_word
+from medlink.detection.words import Words, content_words_of, hash_stem, stem
 from medlink.text import FUNCTION_WORDS
 
 # Slots of the presence filter per name: one window in sixteen that is no name passes it by chance.
@@ -43,14 +43,25 @@ class KeyTable:
         :param written: gives the ways in which the ontology writes the name of a row; asked only where the normal form
             does not tell "A" from "a".
         """
-        pairs: set[tuple[int, int]] = set()
+        named = (
+            (words, row)
+            for row, name in enumerate(names)
+            for words in (
+                {content_words_of(text).norms for text in written(row)} if " a " in f"{name} " else {_content(name)}
+            )
+            if words
+        )
+        return cls.of_pairs((tuple(map(stem, words)), row) for words, row in named)
+
+    @classmethod
+    def of_pairs(cls, pairs: Iterable[tuple[Sequence[str], int]]) -> KeyTable:
+        """The table of some stems and the rows that they stand for."""
+        keyed: set[tuple[int, int]] = set()
         lengths: set[int] = set()
-        for row, name in enumerate(names):
-            forms = {content_words_of(text).norms for text in written(row)} if " a " in f"{name} " else {_content(name)}
-            for words in filter(None, forms):
-                pairs.add((sum(map(hash_word, words)) % 2**64, row))
-                lengths.add(len(words))
-        ordered = sorted(pairs)
+        for stems, row in pairs:
+            keyed.add((_key(stems), row))
+            lengths.add(len(stems))
+        ordered = sorted(keyed)
         keys = np.array([key for key, _ in ordered], dtype=np.uint64)
         present = np.zeros(1 << max(8, (_SLOTS_PER_NAME * len(ordered)).bit_length()), dtype=np.bool_)
         present[keys & np.uint64(len(present) - 1)] = True
@@ -89,3 +100,7 @@ class KeyTable:
 
 def _content(name: str) -> tuple[str, ...]:
     return tuple(word for word in name.split() if word not in FUNCTION_WORDS)
+
+
+def _key(stems: Iterable[str]) -> int:
+    return sum(map(hash_stem, stems)) % 2**64

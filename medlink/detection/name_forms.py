@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from os.path import commonprefix
 
 from spacy.lang.en.stop_words import STOP_WORDS
 
-from medlink.detection.variants import word_class, word_family
+from medlink.detection.variants import shared_letters, word_class, word_family
 from medlink.detection.words import Gap, content_words_of, stem
 from medlink.records import Concept, Name
 from medlink.text import singular
@@ -100,7 +99,7 @@ class NameForm:
 
     def _is_relative(self, stemmed: str) -> bool:
         own = stem(self.words[0])
-        shared, longest = len(commonprefix([own, stemmed])), max(len(own), len(stemmed))
+        shared, longest = shared_letters(own, stemmed), max(len(own), len(stemmed))
         alike = len(stemmed) >= _SHORTEST_RELATIVE and shared >= _RELATIVE_SHARE * longest
         return alike and word_family(own) == word_family(stemmed)
 

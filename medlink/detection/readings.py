@@ -16,12 +16,12 @@ from medlink.detection.key_table import KeyTable
 from medlink.detection.variants import word_class, word_variants
 from medlink.detection.words import Gap, Words, hash_stem, stem
 
-# Names of so many content words are looked for; a longer one that is nearly written is rare, and costs more than it gives.
+# A longer name that is nearly written is rare, and costs more than it gives.
 _LONGEST_NAME = 6
 # Words that may stand between the shared part and the last part of an enumeration, and words of either part.
 _LONGEST_RUN, _LONGEST_PART = 4, 4
 # How surely a word must stand for another one.
-_SURE = 0.5
+_SURE = 0.3
 _COORDINATOR = re.compile(r"[/&+]|\b(?:and|or)\b", re.IGNORECASE)
 # An enumeration of phrases does not go on behind one of these, numerals and quantities aside.
 _QUANTITIES = frozenset(
@@ -135,7 +135,8 @@ class _View:
         """Which windows lie in the text and have plain gaps alone."""
         inside = (firsts >= 0) & (firsts + n_words <= len(self.stems))
         low, high = np.where(inside, firsts, 0), np.where(inside, firsts + n_words - 1, 0)
-        return inside & (self.clauses[low] == self.clauses[high])
+        plain: NDArray[np.bool_] = inside & (self.clauses[low] == self.clauses[high])
+        return plain
 
     def trials(self, kind: Kind, frames: Sequence[NDArray[np.int64]]) -> _Trials:
         """The trials of some frames without a swap."""

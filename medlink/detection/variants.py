@@ -1,17 +1,17 @@
 """Words that stand for one another: "kidney" and "renal", "hypoplasia" and "hypoplastic", "tumour" and "tumor".
 
-What stands for what was learned from the synonyms of open ontologies by ``pipelines/learn_variants.py``: two names of one
-concept that differ in a single word.
+What stands for what was learned from the synonyms of open ontologies by ``pipelines/learn_variants.py``: two names of
+one concept that differ in a single word.
 """
 
 from __future__ import annotations
 
 import csv
+import os.path
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
-from os.path import commonprefix
 
 # Words that must stand beside the swap of two words for the pair to count as half sure.
 _HALF_SURE = 4.0
@@ -53,8 +53,8 @@ def _pairs() -> tuple[_Pair, ...]:
 def word_variants() -> Mapping[str, Mapping[str, float]]:
     """For each stem the stems that may stand for it, each with how surely, in (0, 1).
 
-    Surely is ``n / (n + 4)`` for a pair with n different words beside the swap. It is symmetric, and not transitive: "absent" goes with
-    "aplasia" and with "missing", which need not go together.
+    Surely is ``n / (n + 4)`` for a pair with n different words beside the swap. It is symmetric, and not transitive:
+    "absent" goes with "aplasia" and with "missing", which need not go together.
     """
     variants: dict[str, dict[str, float]] = {}
     for pair in _pairs():
@@ -63,13 +63,18 @@ def word_variants() -> Mapping[str, Mapping[str, float]]:
     return variants
 
 
+def shared_letters(one: str, other: str) -> int:
+    """How many letters two words have in common before they part."""
+    return len(os.path.commonprefix([one, other]))  # noqa: RUF071  letters are meant
+
+
 def are_family(one: str, other: str) -> bool:
     """Whether two stems differ in their endings alone.
 
     >>> are_family("hypoplasia", "hypoplastic"), are_family("hyperplasia", "hypertrophy")
     (True, False)
     """
-    shared = len(commonprefix([one, other]))
+    shared = shared_letters(one, other)
     return shared >= _FAMILY_LETTERS and shared >= _FAMILY_SHARE * min(len(one), len(other))
 
 

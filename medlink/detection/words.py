@@ -37,6 +37,7 @@ _BREAK = re.compile(
 )
 _SHORTEST_STEM = 4
 _PARTICIPLE = re.compile(rf"(?<=\w{{{_SHORTEST_STEM}}})(?:en)?(?:ed|ing)$")
+_ADVERB = re.compile(rf"(?<=\w{{{_SHORTEST_STEM - 2}}}(?:al|us))ly$")
 _JOINED = re.compile(r"[/&+]|\b(?:and|or|with)\b", re.IGNORECASE)
 
 
@@ -56,14 +57,14 @@ def gap_between(separator: str) -> Gap:
 
 @lru_cache(maxsize=1 << 18)
 def stem(word: str) -> str:
-    """What the inflected forms of a normalised word have in common: singular, without "-ed" or "-ing".
+    """What the inflected forms of a normalised word have in common: singular, without "-ed", "-ing" or "-ly".
 
     At least four letters stay.
 
     >>> [stem(word) for word in ("kidneys", "shortened", "slurring", "decrease", "decreased", "bed")]
     ['kidney', 'short', 'slurr', 'decreas', 'decreas', 'bed']
     """
-    stemmed = _PARTICIPLE.sub("", singular(word))
+    stemmed = _PARTICIPLE.sub("", _ADVERB.sub("", singular(word)))
     if stemmed.endswith("sis"):
         stemmed = stemmed[:-1].removesuffix("i")
     return stemmed.removesuffix("e") if len(stemmed) > _SHORTEST_STEM else stemmed

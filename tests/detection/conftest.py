@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from spacy.language import Language
 
-from medlink.detection.dictionary import DictionaryMatcher
+from medlink.detection.matcher import DictionaryMatcher
 from medlink.detection.pipeline import build_detector
 from medlink.detection.settings import DetectionSettings
 from medlink.ontology.lexicon import Lexicon

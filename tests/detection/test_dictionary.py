@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
-from medlink.detection.dictionary import DictionaryDetector, DictionaryMatcher
+from medlink.detection.dictionary import DictionaryDetector
+from medlink.detection.matcher import DictionaryMatcher
 from medlink.errors import SettingError
 from medlink.ontology.lexicon import Lexicon
 from medlink.ontology.persistence import write_lexicon
