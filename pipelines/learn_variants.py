@@ -4,8 +4,8 @@ Usage: python -m pipelines.learn_variants [--out medlink/detection/word_variants
 
 Two names of one concept that have the same words but for a single one on either side ("renal agenesis", "kidney
 agenesis") say that these two stand for one another. A pair counts once a concept, and stays where enough concepts have
-it, where the two words are not met too often without the swap, and seldom side by side. What surrounds the swap counts as
-well, as a template that an ontology fills in a hundred times ("phalanx" and "bone" of each finger) is one opinion.
+it, where the two words are not met too often without the swap, and seldom side by side. What surrounds the swap counts
+as well, as a template that an ontology fills in a hundred times ("phalanx" and "bone" of each finger) is one opinion.
 Numbers are left out: "type 1" and "type 2" are swapped by mistakes.
 """
 

@@ -21,8 +21,8 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from tqdm import tqdm
 
-from medlink.detection.pipeline import tokenise_by_words
 from medlink.detection.recogniser import HEADS, Recogniser, windows_of
+from medlink.detection.tokens import tokenise_by_words
 from medlink.encoder.default import named_folder
 from medlink.encoder.tagger import BEGIN, INSIDE, OUTSIDE, Tagger, load_tagger
 

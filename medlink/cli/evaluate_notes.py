@@ -68,6 +68,13 @@ _SHOWN_PROBLEMS = 5
 @click.option(
     "--ner", metavar="PIPELINE", help="Take the mentions of this spaCy pipeline instead of the ontology's names."
 )
+@click.option(
+    "--keep",
+    default=DetectionSettings().keep,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help="A span less likely to be a mention is left out: higher for precision, lower for recall.",
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the bootstrap.")
 @click.option(
     "--out",
@@ -164,7 +171,7 @@ def _run(corpus: _Read, options: Mapping[str, Any]) -> tuple[NotesReport, Lexico
 
     recipe = make_recipe(
         dict(options),
-        detection=DetectionSettings(nested=options["nested"], ner=options["ner"]),
+        detection=DetectionSettings(nested=options["nested"], ner=options["ner"], keep=options["keep"]),
         linking=LinkerSettings(threshold=options["threshold"]),
     )
     kept = load_lexicon(recipe, show_progress=True)

@@ -13,8 +13,8 @@ RARE = 3.5
 
 @cache
 def _table() -> Mapping[str, float]:
-    with files("medlink.detection").joinpath("common_words.csv").open(encoding="utf-8") as file:
-        return {row["word"]: float(row["zipf"]) for row in csv.DictReader(file)}
+    table = files("medlink.detection").joinpath("common_words.csv").read_text(encoding="utf-8")
+    return {row["word"]: float(row["zipf"]) for row in csv.DictReader(table.splitlines())}
 
 
 def zipf(norm: str) -> float:

@@ -9,16 +9,19 @@ from spacy.tokens import Doc
 
 from medlink.detection.abbreviations import AbbreviationExpander
 from medlink.detection.attributes import SPANS_KEY
-from medlink.detection.dictionary import DictionaryDetector
+from medlink.detection.detector import MentionDetector
 from medlink.detection.negation import NegationMarker
+from medlink.detection.settings import DEFAULT_KEEP
 from medlink.ontology.lexicon import Lexicon
 
 
 def detection_components(nlp: Language, lexicon: Lexicon) -> tuple[Callable[[Doc], Doc], ...]:
-    """What finds the lexicon's names in a doc, expands its abbreviations and marks what it negates, in this order.
+    """What finds the lexicon's concepts in a doc, expands its abbreviations and marks what it negates, in this order.
 
     :param nlp: the pipeline whose docs they will see.
     """
-    dictionary = DictionaryDetector(lexicon_folder=None, nested=False, spans_key=SPANS_KEY)
-    dictionary.lexicon = lexicon
-    return dictionary, AbbreviationExpander(nlp, spans_key=SPANS_KEY), NegationMarker(spans_key=SPANS_KEY)
+    detector = MentionDetector(
+        lexicon_folder=None, nested=False, spans_key=SPANS_KEY, keep=DEFAULT_KEEP, recogniser=False
+    )
+    detector.lexicon = lexicon
+    return detector, AbbreviationExpander(nlp, spans_key=SPANS_KEY), NegationMarker(spans_key=SPANS_KEY)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from operator import attrgetter
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from spacy.util import filter_spans
 from medlink.detection.attributes import LABEL, SPANS_KEY, register_attributes
 from medlink.detection.matcher import DictionaryMatcher
 from medlink.detection.packing import pack_folder, unpack_folder
+from medlink.detection.readings import Kind
 from medlink.errors import SettingError
 from medlink.ontology.lexicon import Lexicon
 from medlink.ontology.persistence import read_lexicon, write_lexicon
@@ -29,6 +30,9 @@ class DictionaryDetector:
         or else set :attr:`lexicon`.
     :param nested: put all mentions, nested and overlapping ones too, into ``doc.spans[spans_key]`` besides.
     """
+
+    #: How a stretch of text may be a name.
+    kinds: Collection[Kind] = frozenset({Kind.EXACT})
 
     def __init__(self, *, lexicon_folder: Path | None, nested: bool, spans_key: str) -> None:
         register_attributes()
@@ -57,11 +61,16 @@ class DictionaryDetector:
     def lexicon(self, lexicon: Lexicon) -> None:
         self._lexicon, self._matcher = lexicon, None
 
+    @property
+    def matcher(self) -> DictionaryMatcher:
+        """What finds them."""
+        if self._matcher is None:
+            self._matcher = DictionaryMatcher(self.lexicon, kinds=self.kinds)
+        return self._matcher
+
     def __call__(self, doc: Doc) -> Doc:
         """The doc with the dictionary mentions added."""
-        if self._matcher is None:
-            self._matcher = DictionaryMatcher(self.lexicon)
-        found = self._matcher.find(doc.text, nested=self.nested)
+        found = self.matcher.find(doc.text, nested=self.nested)
         grown = (doc.char_span(start, end, label=LABEL, alignment_mode="expand") for start, end in found)
         spans = [span for span in grown if span is not None]
         if self.nested:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from operator import attrgetter
 
@@ -12,6 +12,7 @@ from spacy.lang.en.stop_words import STOP_WORDS
 from medlink.detection.key_table import KeyTable
 from medlink.detection.name_forms import NameForm, Window
 from medlink.detection.readings import Kind, Reading, readings
+from medlink.detection.typos import SpellChecker
 from medlink.detection.words import Gap, Words, content_words_of, stem
 from medlink.ontology.lexicon import Lexicon
 
@@ -32,6 +33,7 @@ class Match:
         "renal hypoplasia and agenesis" leaves "agenesis" to the second.
     :param kind: how it is them.
     :param acronym: whether it can only be an acronym.
+    :param sure: how surely the words are those of the names, in (0, 1].
     """
 
     start: int
@@ -40,6 +42,7 @@ class Match:
     own: tuple[int, int]
     kind: Kind = Kind.EXACT
     acronym: bool = False
+    sure: float = 1.0
 
 
 class DictionaryMatcher:
@@ -57,6 +60,8 @@ class DictionaryMatcher:
         self.kinds = frozenset(kinds)
         self._lexicon = lexicon
         self._forms: dict[int, tuple[NameForm, ...]] = {}
+        self._below: dict[str, int] = {}
+        self._spelling: SpellChecker | None = None
         self._table = KeyTable.build(lexicon.names, written=self._written)
 
     def find(self, text: str, *, nested: bool = False) -> list[tuple[int, int]]:
@@ -69,20 +74,46 @@ class DictionaryMatcher:
         :param nested: all of them; by default the longest ones that do not overlap, the first of two equally long.
         """
         words = content_words_of(text)
+        spelt = self._spelt(words)
         found: dict[tuple[int, int], Match] = {}
-        for match in chain(self._written_matches(text, words), self._read_matches(text, words)):
+        for match in chain(self._written_matches(text, words, spelt), self._read_matches(text, spelt)):
             old = found.get((match.start, match.end))
-            if match.kind in self.kinds and (old is None or match.kind < old.kind):
+            if match.kind in self.kinds and (old is None or (match.kind, -match.sure) < (old.kind, -old.sure)):
                 found[match.start, match.end] = match
         kept = _without_wider(found.values())
         return sorted(kept if nested else _longest(kept), key=attrgetter("start", "end"))
 
-    def _written_matches(self, text: str, words: Words) -> Iterator[Match]:
-        for first, last, rows in self._table.windows(words):
-            window = _window(text, words, first, last)
+    def name_of(self, match: Match) -> str:
+        """The first name that a match may be, as the ontology writes it."""
+        return self._lexicon.postings(match.rows[0])[0].name.text
+
+    def n_narrower(self, match: Match) -> int:
+        """How many concepts are below the one that a match may mean; of several the least."""
+        bearers = {posting.concept_id for row in match.rows for posting in self._lexicon.postings(row)}
+        return min(map(self._n_below, bearers))
+
+    def _n_below(self, concept_id: str) -> int:
+        found = self._below.get(concept_id)
+        if found is None:
+            found = self._below[concept_id] = len(self._lexicon.descendants(concept_id))
+        return found
+
+    def _spelt(self, words: Words) -> Words:
+        """The words with those corrected that one letter makes names of."""
+        if Kind.MISSPELT not in self.kinds:
+            return words
+        if self._spelling is None:
+            self._spelling = SpellChecker({word for name in self._lexicon.names for word in name.split()})
+        return replace(words, norms=tuple(map(self._spelling.correct, words.norms)))
+
+    def _written_matches(self, text: str, words: Words, spelt: Words) -> Iterator[Match]:
+        for first, last, rows in self._table.windows(spelt):
+            window = _window(text, spelt, first, last)
             start, end = words.starts[first], words.ends[last - 1]
             admitted = self._admitted(rows, window)
-            if admitted:
+            if admitted and words.norms[first:last] != window.words:
+                yield Match(start, end, admitted, (start, end), Kind.MISSPELT)
+            elif admitted:
                 acronym = last - first == 1 and all(form.acronym for row in admitted for form in self._forms_of(row))
                 yield Match(start, end, admitted, (start, end), acronym=acronym)
             elif Kind.VARIANT in self.kinds and window.gap is Gap.PLAIN:
@@ -93,11 +124,14 @@ class DictionaryMatcher:
     def _read_matches(self, text: str, words: Words) -> Iterator[Match]:
         if self.kinds.isdisjoint({Kind.SWAPPED, Kind.INSERTED, Kind.SHARED}):
             return
+        found = []
         for reading in readings(text, words, self._table):
             rows = self._resembling(reading.rows, reading.stems, ordered=reading.kind is Kind.SHARED)
             if rows and not (reading.kind is Kind.SHARED and _goes_on(text, words, reading)):
-                start, end = words.starts[reading.first], words.ends[reading.last - 1]
-                yield Match(start, end, rows, _own_part(words, reading), reading.kind)
+                found.append(replace(reading, rows=rows))
+        for reading in _widest(found):
+            start, end = words.starts[reading.first], words.ends[reading.last - 1]
+            yield Match(start, end, reading.rows, _own_part(words, reading), reading.kind, sure=reading.sure)
 
     def _admitted(self, rows: Sequence[int], window: Window) -> tuple[int, ...]:
         return tuple(sorted(row for row in rows if any(form.admits(window) for form in self._forms_of(row))))
@@ -149,6 +183,16 @@ def _longest(matches: Iterable[Match]) -> list[Match]:
             kept.append(match)
             taken.update(range(match.start, match.end))
     return kept
+
+
+def _widest(found: Iterable[Reading]) -> list[Reading]:
+    """The readings without parts of an enumeration that another one begins before: "atypical" belongs to "absence"."""
+    firsts: dict[tuple[tuple[int, int], int], int] = {}
+    kept = list(found)
+    for reading in kept:
+        key = reading.left_out, reading.last
+        firsts[key] = min(reading.first, firsts.get(key, reading.first))
+    return [one for one in kept if one.kind is not Kind.SHARED or one.first == firsts[one.left_out, one.last]]
 
 
 def _own_part(words: Words, reading: Reading) -> tuple[int, int]:

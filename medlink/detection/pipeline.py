@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from typing import Any
 
 import spacy
 from spacy.language import Language
 
-from medlink.detection.dictionary import DictionaryDetector
+from medlink.detection.detector import MentionDetector
 from medlink.detection.settings import DEFAULT_NER, DetectionSettings
+from medlink.detection.tokens import tokenise_by_words
 from medlink.errors import SettingError
 from medlink.ontology.lexicon import Lexicon
-from medlink.text import WORD
 
 # The components are known to spaCy by the names in pyproject.toml; importing them here makes them known in a checkout.
-from medlink.detection import abbreviations, negation, recogniser, sentences  # noqa: F401  isort: skip
-
-# A token is a word of medlink.text, or one other character.
-_TOKEN = re.compile(rf"{WORD.pattern}|[\s\S]")
-
-
-def tokenise_by_words(nlp: Language) -> None:
-    """Make the tokens of a pipeline the words of :func:`medlink.text.tokenise` and single other characters.
-
-    Every mention found in a text is then a run of whole tokens.
-    """
-    tokenizer: Any = nlp.tokenizer
-    tokenizer.rules = {}
-    tokenizer.prefix_search = tokenizer.suffix_search = tokenizer.token_match = tokenizer.url_match = None
-    tokenizer.infix_finditer = _TOKEN.finditer
+from medlink.detection import abbreviations, dictionary, negation, recogniser, sentences  # noqa: F401  isort: skip
 
 
 def build_detector(lexicon: Lexicon, *, settings: DetectionSettings) -> Language:
@@ -42,12 +26,7 @@ def build_detector(lexicon: Lexicon, *, settings: DetectionSettings) -> Language
     :param lexicon: whose names are the mentions, unless ``settings.ner`` names another recogniser.
     :raises SettingError: when spaCy cannot load ``settings.ner``.
     """
-    if settings.ner is None or settings.ner == DEFAULT_NER:
-        nlp = _blank(lexicon, nested=settings.nested)
-        if settings.ner == DEFAULT_NER:
-            nlp.add_pipe("medlink_recogniser")
-    else:
-        nlp = _load(settings.ner)
+    nlp = _blank(lexicon, settings) if settings.ner in (None, DEFAULT_NER) else _load(settings.ner)
     nlp.max_length = sys.maxsize
     for name in ("medlink_abbreviations", "medlink_negation"):
         if name not in nlp.pipe_names:
@@ -55,19 +34,20 @@ def build_detector(lexicon: Lexicon, *, settings: DetectionSettings) -> Language
     return nlp
 
 
-def _blank(lexicon: Lexicon, *, nested: bool) -> Language:
+def _blank(lexicon: Lexicon, settings: DetectionSettings) -> Language:
     nlp = spacy.blank("en")
     tokenise_by_words(nlp)
     nlp.add_pipe("medlink_sentences")
-    dictionary = nlp.add_pipe("medlink_dictionary", config={"nested": nested})
-    if isinstance(dictionary, DictionaryDetector):
-        dictionary.lexicon = lexicon
+    config = {"nested": settings.nested, "keep": settings.keep, "recogniser": settings.ner == DEFAULT_NER}
+    detector = nlp.add_pipe("medlink_detector", config=config)
+    if isinstance(detector, MentionDetector):
+        detector.lexicon = lexicon
     return nlp
 
 
-def _load(ner: str) -> Language:
+def _load(ner: str | None) -> Language:
     try:
-        nlp = spacy.load(ner)
+        nlp = spacy.load(str(ner))
     except OSError as error:
         raise SettingError(
             "spaCy cannot load this pipeline",

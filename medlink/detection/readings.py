@@ -40,11 +40,13 @@ class Kind(IntEnum):
     """The same words, inflection and order aside."""
     VARIANT = 1
     """Words of the same class: "hypoplastic kidneys" for "renal hypoplasia"."""
-    SWAPPED = 2
+    MISSPELT = 2
+    """One letter is wrong: "ankylois" for "ankylosis"."""
+    SWAPPED = 3
     """One word stands for another one: "jerky movements" for "jerky motions"."""
-    INSERTED = 3
+    INSERTED = 4
     """One word more between the others: "dysplastic left hip"."""
-    SHARED = 4
+    SHARED = 5
     """A part of an enumeration: "renal hypoplasia and agenesis" for "renal agenesis"."""
 
 
@@ -57,6 +59,7 @@ class Reading:
     :param left_out: the ``[low, high)`` of the words that are not read; empty where all are.
     :param stems: what is read, from left to right.
     :param rows: names with the key of these words, ascending.
+    :param sure: how surely a swapped word stands for the other one, in (0, 1]; 1 where none was swapped.
     """
 
     first: int
@@ -65,6 +68,7 @@ class Reading:
     stems: tuple[str, ...]
     kind: Kind
     rows: tuple[int, ...]
+    sure: float = 1.0
 
 
 def readings(text: str, words: Words, table: KeyTable) -> Iterator[Reading]:
@@ -93,11 +97,13 @@ class _Swap:
     """A word that may stand for the one at a place.
 
     :param change: of the key.
+    :param sure: how surely, in (0, 1).
     """
 
     place: int
     stem: str
     change: int
+    sure: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,21 +158,22 @@ class _View:
     def reading(self, trials: _Trials, place: int, swaps: Sequence[_Swap], rows: Sequence[int]) -> Reading:
         first, low, high, last = trials.frames[place].tolist()
         stems = {at: self.stems[at] for at in (*range(first, low), *range(high, last))}
+        sure = 1.0
         if trials.swaps[place] >= 0:
             swap = swaps[trials.swaps[place]]
-            stems[swap.place] = swap.stem
-        return Reading(first, last, (low, high), tuple(stems.values()), trials.kind, tuple(rows))
+            stems[swap.place], sure = swap.stem, swap.sure
+        return Reading(first, last, (low, high), tuple(stems.values()), trials.kind, tuple(rows), sure)
 
 
 def _swaps_of(stems: Sequence[str]) -> list[_Swap]:
-    return [_Swap(place, other, change) for place, one in enumerate(stems) for other, change in _changes(one)]
+    return [_Swap(place, *change) for place, one in enumerate(stems) for change in _changes(one)]
 
 
 @lru_cache(maxsize=1 << 16)
-def _changes(one: str) -> tuple[tuple[str, int], ...]:
-    """The stems that surely enough stand for one of another class, with the changes of the key."""
+def _changes(one: str) -> tuple[tuple[str, int, float], ...]:
+    """The stems that surely enough stand for one of another class, with the changes of the key and how surely."""
     return tuple(
-        (other, (hash_stem(other) - hash_stem(one)) % 2**64)
+        (other, (hash_stem(other) - hash_stem(one)) % 2**64, sure)
         for other, sure in word_variants().get(one, {}).items()
         if sure >= _SURE and word_class(other) != word_class(one)
     )
@@ -226,7 +233,7 @@ def _runs(view: _View) -> Iterator[tuple[int, int]]:
     joined = {place for place in listed if view.coordinates(place)}
     for place in listed:
         for size in range(1, _LONGEST_RUN + 1):
-            for low, high in ((place - size, place), (place, place + size)):
+            for low, high in ((place, place + size), (place - size, place)):
                 if low < 1 or high >= n or joined.isdisjoint(range(low, high + 1)):
                     continue
                 if _CLAUSE_WORDS.isdisjoint(norms[low:high]):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 DEFAULT_NER = "default"
+#: Least probability of being a mention.
+DEFAULT_KEEP = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +17,10 @@ class DetectionSettings:
         ``doc.ents`` holds the longest ones either way.
     :param ner: name or path of a spaCy pipeline whose ``doc.ents`` are the mentions, instead of the dictionary's; or
         :data:`DEFAULT_NER`, medlink's own recogniser of diseases and chemicals, beside the dictionary.
+    :param keep: least probability of being a mention, in (0, 1): higher for precision, lower for recall. Another
+        pipeline's mentions are all kept.
     """
 
     nested: bool = False
     ner: str | None = None
+    keep: float = DEFAULT_KEEP

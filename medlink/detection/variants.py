@@ -43,8 +43,8 @@ class _Pair:
 @cache
 def _pairs() -> tuple[_Pair, ...]:
     """The learned pairs, those of most contexts first."""
-    with files("medlink.detection").joinpath("word_variants.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    table = files("medlink.detection").joinpath("word_variants.csv").read_text(encoding="utf-8")
+    rows = list(csv.DictReader(table.splitlines()))
     pairs = (_Pair(row["word"], row["variant"], int(row["contexts"]), int(row["sources"])) for row in rows)
     return tuple(sorted(pairs, key=lambda pair: -pair.contexts))
 

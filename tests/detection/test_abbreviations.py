@@ -11,7 +11,7 @@ from spacy.tokens import Doc
 
 from medlink.detection.abbreviations import AbbreviationExpander
 from medlink.detection.mentions import mentions_of
-from medlink.detection.pipeline import tokenise_by_words
+from medlink.detection.tokens import tokenise_by_words
 
 
 def _expansions(nlp: Language, text: str, *, spans_key: str | None = None) -> list[tuple[str, str]]:

@@ -13,8 +13,8 @@ from spacy.tokens import Doc, Span, SpanGroup
 
 from medlink.detection.negation import find_cues, negated_among
 from medlink.detection.negation_rules import Kind
-from medlink.detection.pipeline import tokenise_by_words
 from medlink.detection.sentences import sentence_spans
+from medlink.detection.tokens import tokenise_by_words
 from tests.detection.marked import Marked, unmark
 
 _LINES = Path(__file__).with_name("negation_sentences.txt").read_text(encoding="utf-8").splitlines()

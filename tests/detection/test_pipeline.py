@@ -12,8 +12,9 @@ from spacy.language import Language
 from spacy.pipeline import EntityRuler
 
 from medlink.detection.mentions import mentions_of
-from medlink.detection.pipeline import build_detector, tokenise_by_words
+from medlink.detection.pipeline import build_detector
 from medlink.detection.settings import DetectionSettings
+from medlink.detection.tokens import tokenise_by_words
 from medlink.errors import SettingError
 from medlink.ontology.lexicon import Lexicon
 from medlink.text import tokenise

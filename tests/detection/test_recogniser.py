@@ -8,8 +8,8 @@ import spacy
 import torch
 from spacy.language import Language
 
-from medlink.detection.pipeline import tokenise_by_words
 from medlink.detection.recogniser import HEADS, Recogniser, windows_of
+from medlink.detection.tokens import tokenise_by_words
 from medlink.encoder.tagger import BEGIN, INSIDE, OUTSIDE, WEIGHTS, Tagger, load_tagger
 from medlink.errors import EncoderError
 
