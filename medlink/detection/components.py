@@ -8,9 +8,9 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from medlink.detection.abbreviations import AbbreviationExpander
+from medlink.detection.assertion import AssertionMarker
 from medlink.detection.attributes import SPANS_KEY
 from medlink.detection.dictionary import DictionaryDetector
-from medlink.detection.negation import NegationMarker
 from medlink.ontology.lexicon import Lexicon
 
 
@@ -21,4 +21,4 @@ def detection_components(nlp: Language, lexicon: Lexicon) -> tuple[Callable[[Doc
     """
     dictionary = DictionaryDetector(lexicon_folder=None, nested=False, spans_key=SPANS_KEY)
     dictionary.lexicon = lexicon
-    return dictionary, AbbreviationExpander(nlp, spans_key=SPANS_KEY), NegationMarker(spans_key=SPANS_KEY)
+    return dictionary, AbbreviationExpander(nlp, spans_key=SPANS_KEY), AssertionMarker(spans_key=SPANS_KEY)

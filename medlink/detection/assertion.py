@@ -12,8 +12,8 @@ from operator import attrgetter
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
+from medlink.detection.assertion_rules import BACKWARD, FORWARD, PATTERNS, Kind
 from medlink.detection.attributes import SPANS_KEY, register_attributes
-from medlink.detection.negation_rules import BACKWARD, FORWARD, PATTERNS, Kind
 from medlink.detection.sentences import mark_sentences
 
 Offsets = tuple[int, int]
@@ -160,7 +160,7 @@ def _count_words(text: str, start: int, end: int) -> int:
     return sum(1 for _ in _WORD.finditer(text, start, end))
 
 
-class NegationMarker:
+class AssertionMarker:
     """A spaCy component that sets ``span._.medlink_assertion`` of the mentions that the note denies.
 
     It looks at ``doc.ents`` and at the span group, sentence by sentence; a doc without sentences gets those of
@@ -198,11 +198,11 @@ class NegationMarker:
 
 
 @Language.factory(
-    "medlink_negation",
+    "medlink_assertion",
     requires=["doc.ents"],
     assigns=["span._.medlink_assertion"],
     default_config={"spans_key": SPANS_KEY},
 )
-def make_negation(nlp: Language, name: str, spans_key: str) -> NegationMarker:
-    """The negation component; see :class:`NegationMarker`."""
-    return NegationMarker(spans_key=spans_key)
+def make_assertion(nlp: Language, name: str, spans_key: str) -> AssertionMarker:
+    """The assertion component; see :class:`AssertionMarker`."""
+    return AssertionMarker(spans_key=spans_key)

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from spacy.language import Language
 from spacy.tokens import Doc, Span, SpanGroup
 
-from medlink.detection.negation import find_cues, negated_among
-from medlink.detection.negation_rules import Kind
+from medlink.detection.assertion import find_cues, negated_among
+from medlink.detection.assertion_rules import Kind
 from medlink.detection.pipeline import tokenise_by_words
 from medlink.detection.sentences import sentence_spans
 from tests.detection.marked import Marked, unmark
 
-_LINES = Path(__file__).with_name("negation_sentences.txt").read_text(encoding="utf-8").splitlines()
+_LINES = Path(__file__).with_name("assertion_sentences.txt").read_text(encoding="utf-8").splitlines()
 SENTENCES = [line for line in _LINES if line and not line.startswith("#")]
 
 
@@ -104,7 +104,7 @@ def test_negated_among_takes_linear_time() -> None:
 def _doc(text: str, *words: str) -> tuple[Language, Doc, list[Span]]:
     nlp = spacy.blank("en")
     tokenise_by_words(nlp)
-    nlp.add_pipe("medlink_negation")
+    nlp.add_pipe("medlink_assertion")
     doc = nlp.make_doc(text)
     starts = [text.index(word) for word in words]
     spans = [doc.char_span(start, start + len(word), label="X") for start, word in zip(starts, words, strict=True)]
@@ -115,7 +115,7 @@ def test_component_marks_entities_and_the_span_group() -> None:
     nlp, doc, spans = _doc("No chest pain. Fever.", "chest pain", "pain", "Fever")
     doc.ents = (spans[0], spans[2])
     doc.spans["medlink"] = SpanGroup(doc, spans=spans)
-    doc = nlp.get_pipe("medlink_negation")(doc)
+    doc = nlp.get_pipe("medlink_assertion")(doc)
     assert [ent._.medlink_assertion for ent in doc.ents] == [("negated",), ()]
     assert [span._.medlink_assertion for span in doc.spans["medlink"]] == [("negated",), ("negated",), ()]
 
@@ -126,11 +126,11 @@ def test_component_keeps_the_sentences_and_assertions_of_others() -> None:
         token.is_sent_start = token.i == 0
     doc.ents = spans
     spans[1]._.medlink_assertion = ("family",)
-    doc = nlp.get_pipe("medlink_negation")(doc)
+    doc = nlp.get_pipe("medlink_assertion")(doc)
     assert [ent._.medlink_assertion for ent in doc.ents] == [("negated",), ("negated", "family")]
 
 
 @pytest.mark.parametrize("text", ["", "No.", "\n"])
 def test_component_takes_docs_without_mentions(text: str) -> None:
     nlp, doc, _ = _doc(text)
-    assert nlp.get_pipe("medlink_negation")(doc).ents == ()
+    assert nlp.get_pipe("medlink_assertion")(doc).ents == ()
