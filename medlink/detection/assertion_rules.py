@@ -1,14 +1,72 @@
-"""The cues of negation: phrases that deny a finding, that only seem to, and that end what another one denies.
+"""The cues of assertion: phrases that say of a finding that it is absent, doubtful, past, conditional or a relative's.
 
 After NegEx (Chapman et al. 2001, "A simple algorithm for identifying negated findings and diseases in discharge
-summaries") and ConText (Harkema et al. 2009), with the scope of a cue following its grammar. Phrases are regular
-expressions in which a space stands for any white space and an apostrophe for either form or none.
+summaries", J Biomed Inform 34(5)) and ConText (Harkema et al. 2009, "ConText: an algorithm for determining negation,
+experiencer, and temporal status from clinical reports", J Biomed Inform 42(5)): a cue has a category and a direction,
+and what ends its scope depends on the category. We differ in that the scope follows the cue's grammar, in the category
+of doubt, and in that conditions of any kind are hypothetical. "Consistent with" is no doubt here: a report that says
+so has decided.
 """
 
 from __future__ import annotations
 
-import re
-from enum import Enum
+from dataclasses import dataclass
+from enum import Enum, auto
+
+NEGATED, UNCERTAIN, HISTORICAL, HYPOTHETICAL, FAMILY = "negated", "uncertain", "historical", "hypothetical", "family"
+LABELS = (NEGATED, UNCERTAIN, HISTORICAL, HYPOTHETICAL, FAMILY)
+
+
+class Kind(Enum):
+    """What a cue does to the findings around it."""
+
+    PSEUDO = auto()
+    """Nothing, though it holds the words of another cue."""
+    PHRASE = auto()
+    """Marks the noun phrases behind it, to the next verb."""
+    CLAUSE = auto()
+    """Marks the clause behind it, to the next verb that follows a comma, a conjunction or a finding."""
+    WHOLE = auto()
+    """Marks the rest of the sentence."""
+    NEAR = auto()
+    """Marks a finding at most three words behind it, and the list that this opens."""
+    PREFIX = auto()
+    """Marks the finding right behind it."""
+    AFTER = auto()
+    """Marks the finding before it, and the list that this closes."""
+    SUFFIX = auto()
+    """Marks the finding right before it."""
+    BETWEEN = auto()
+    """Marks the findings on both sides: NEAR and AFTER."""
+    STOP = auto()
+    """Ends scopes of its categories."""
+    BREAK = auto()
+    """Ends scopes of its categories, except those of the rest of the sentence."""
+    VERB = auto()
+    """Opens a new clause."""
+
+
+FORWARD = frozenset({Kind.PHRASE, Kind.CLAUSE, Kind.WHOLE, Kind.NEAR, Kind.PREFIX, Kind.BETWEEN})
+"""The kinds that mark what stands behind them."""
+BACKWARD = frozenset({Kind.AFTER, Kind.SUFFIX, Kind.BETWEEN})
+"""The kinds that mark what stands before them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Phrases that are cues of one kind and of the same categories.
+
+    A phrase is a list of alternatives (``no|without``), or a regular expression that starts with a word, or with a
+    group of alternatives. A space stands for any white space, `` ?`` for white space or none. Of the phrases at one
+    place the longest counts, of equal ones the first.
+
+    :param labels: the categories, as :attr:`medlink.records.Assertion.labels` names them.
+    """
+
+    kind: Kind
+    labels: tuple[str, ...]
+    phrases: tuple[str, ...]
+
 
 _VERBS = (
     "has|have|had|is|are|was|were|reports?|reported|complains?|complained|presents|presented|develops?|developed|"
@@ -26,90 +84,328 @@ _HAVE = (
     "find|found|detect|suspect|get"
 )
 _BE = "is|are|was|were|has been|have been|had been|being"
-_NOT = "not|(?:do|does|did|is|are|was|were|has|have|had|ca|could|would)n['’]?t"
+_AUXILIARIES = "do does did is are was were has have had ca could would".split()
+_NOT = "not|" + "|".join(f"{word}n['’]t|{word}nt" for word in _AUXILIARIES)
+_CANNOT = "cannot|can not|can['’]t"
 _END = r"(?= ?(?:[.,;:)]|$|\n))"
+_OUT = "ruled out|excluded"
+_RELATIVE = (
+    "mother|father|mom|dad|parents?|sisters?|brothers?|siblings?|grand(?:mother|father|parents?)|aunts?|uncles?|"
+    "cousins?|nieces?|nephews?|sons?|daughters?|twin|half[- ](?:sister|brother)|husband|wife|spouse|child|children|"
+    "family members?|relatives?"
+)
+_KIN = "mother|father|mom|dad|parents|sister|sisters|brother|brothers|sibling|siblings|grandmother|grandfather|"
+_KIN += "grandparents|aunt|aunts|uncle|uncles|cousin|cousins|niece|nephew|son|sons|daughter|daughters|twin|husband|"
+_KIN += "wife|spouse|child|relative|relatives|family member|family members"
+_AILS = (
+    "has|had|have|with|died|dies|deceased|passed away|is alive|alive|living|was diagnosed|were diagnosed|diagnosed|"
+    "suffers|suffered|developed|is (?:a )?(?:\\w+ )?(?:with|affected)|was (?:also )?affected|are affected|"
+    "also has|also had|both have|both had|positive for"
+)
+_WHOSE = r"(?:his|her|their|the|a|an|one|two|three|both|several|multiple|patient['’]?s|my|your) "
+_SIDE = r"(?:(?:maternal|paternal|older|younger|elder|half|first|great|other|identical|only|late|biological) )"
+_AMOUNT = r"(?:\d+|one|two|three|four|five|six|seven|eight|ten|several|many|few|couple of|long|lengthy|chronic)"
+_SPAN = r"(?:minute|hour|day|week|month|year)s?"
 
+_NEGATION = (
+    Rule(
+        Kind.PSEUDO,
+        (),
+        (
+            r"no (?:\w+ ){0,2}(?:increase|change|worsening|improvement)s?(?: in| of)?",
+            "no further|no longer|no doubt|not only|not necessarily|not limited to",
+            "without (?:any )?(?:further|difficulty|increase|change|worsening)",
+            rf"(?:{_NOT}) (?:\w+ )?(?:controlled|improved?|improving|resolved?|changed?|worsened|progressed)",
+            "gram[- ]negative",
+        ),
+    ),
+    Rule(
+        Kind.AFTER,
+        (NEGATED,),
+        (
+            rf"(?:{_BE}) (?:\w+ )?(?:ruled out|excluded|denied|absent|negative(?! for)|unlikely)",
+            rf"(?:{_BE}) (?:{_NOT}) (?:\w+ )?(?:{_SEEN})",
+            rf"(?:{_NOT}) (?:\w+ )?(?:{_SEEN})",
+            rf"(?:absent|denied|negative|unlikely|ruled out|excluded)(?:(?= in | on | at )|{_END})",
+            rf"(?::|\?|–|-) ?(?:no|none|nil|negative|denie[ds]|absent){_END}",
+        ),
+    ),
+    Rule(Kind.SUFFIX, (NEGATED,), ("-free", "free(?! of| from)")),
+    Rule(Kind.PREFIX, (NEGATED,), ("non-",)),
+    Rule(
+        Kind.PHRASE,
+        (NEGATED,),
+        (
+            r"(?:no|without) (?:\w+ )?(?:evidence|signs?|symptoms?|history|complaints?|indication) (?:of|for)",
+            "(?:,|;|:) negative(?! for)",
+            "no|without|w/o|absence of|negative for|free of|free from",
+        ),
+    ),
+    Rule(
+        Kind.CLAUSE,
+        (NEGATED,),
+        (
+            rf"(?:{_NOT}|never) (?:\w+ ){{0,3}}(?:{_HAVE})",
+            rf"no longer (?:\w+ )?(?:{_HAVE})",
+            "fail(?:s|ed)? to (?:reveal|show|demonstrate)",
+            rf"(?:{_BE}) ruled out for",
+            "ruled out for|rules out|ruled out|excludes",
+            "deny|denies|denied|denying|neither|nor|never|no evidence that|no evidence to suggest",
+        ),
+    ),
+    Rule(Kind.NEAR, (NEGATED,), (rf"(?:{_NOT}|{_CANNOT})", "lack of|lacks|lacking")),
+)
+_DOUBT = (
+    Rule(
+        Kind.PSEUDO,
+        (),
+        (
+            "as likely as|likely to (?:be )?(?:benefit|need|require)|if possible|as soon as possible|when possible",
+            "may be (?:given|used|taken|removed|discharged|continued|repeated|treated)",
+            "concern(?:s|ed)? that",
+        ),
+    ),
+    Rule(
+        Kind.AFTER,
+        (UNCERTAIN,),
+        (
+            rf"(?:{_CANNOT}|{_NOT}) (?:\w+ )?(?:be |been )?(?:\w+ )?(?:{_OUT})",
+            rf"(?:has|have|had|is|was|are|were|could|can) not (?:\w+ )?(?:been |be )?(?:\w+ )?(?:{_OUT})",
+            rf"(?:{_BE}) (?:\w+ )?(?:suspected|possible|probable|likely|questionable|questioned|considered|"
+            r"presumed)(?! (?:due|secondary|related|from|to|that))",
+            r"(?:needs?|need|remains?) to be (?:ruled out|excluded|considered)|(?:remains?) (?:possible|a possibility)",
+            r"(?:is|was|remains) (?:also )?(?:a|in the|on the|part of the) (?:\w+ )?(?:possibility|concern|"
+            r"consideration|differential(?: diagnosis)?)",
+            r"(?:would|could|might|may) (?:\w+ )?be (?:\w+ )?(?:considered|possible|present)",
+            r"\? ?(?=[.,;)]|$|\n)",
+        ),
+    ),
+    Rule(Kind.BETWEEN, (UNCERTAIN,), ("versus|vs|vs[.]",)),
+    Rule(Kind.PREFIX, (UNCERTAIN,), (r"[?]\s*", "question|query")),
+    Rule(
+        Kind.NEAR,
+        (UNCERTAIN,),
+        (
+            "possible|possibly|probable|probably|likely|suspected|presumed|presumptive|presumably|questionable|perhaps",
+            "potential|potentially|maybe|suspicious|suspicion|suspect|suspects|equivocal",
+            "likely(?: to be| due to| secondary to| represents?| representing)",
+        ),
+    ),
+    Rule(
+        Kind.PHRASE,
+        (UNCERTAIN,),
+        (
+            "rule out|rules? (?:her|him|them) out for|ruling out|r/o|to exclude|exclude|in order to exclude",
+            rf"(?:{_NOT}|{_CANNOT}) (?:\w+ )?(?:rule out|exclude)",
+            "(?:suspicious|suspicion|worrisome|concern|concerns|concerned|concerning) (?:for|of|about|regarding)",
+            "suggest|suggests|suggested|suggesting|suggestive of|suggestion of|suspicious of|question of|queried",
+            "(?:possibility|likelihood|probability|question|consideration) (?:of|for)",
+            "(?:evaluate|evaluated|assess|check|look|looking|test|tested|workup|work-up|work up|screened) for",
+            "evaluation for|assessment for",
+            "differential(?: diagnosis)?(?: includes| included| of)?",
+            "cannot exclude|cannot rule out|impression of possible",
+            "versus possible|consider|considered to be|considering|considerations? (?:of|for)",
+        ),
+    ),
+    Rule(
+        Kind.CLAUSE,
+        (UNCERTAIN,),
+        (
+            r"(?:may|might|could) (?:\w+ )?(?:have|be|represent|indicate|suggest|reflect|include)",
+            "(?:unclear|uncertain|unsure|unknown|wonder|wonders|wondering|determine|question|see|ascertain|ask|asked|"
+            "not (?:certain|sure|clear)) (?:if|whether)",
+            "whether",
+        ),
+    ),
+)
+_HISTORY = (
+    Rule(
+        Kind.PSEUDO,
+        (),
+        (
+            "history of (?:the )?(?:present|presenting|current)(?: illness| complaint| problem)?",
+            "(?:history|hx) (?:and|&) (?:physical|signs|exam)|history as well as|brief history|clinical history",
+            "(?:social|medical|surgical|birth|medication|drug|developmental|interval) history",
+            "history (?:is|was) (?:obtained|given|provided|taken|limited)",
+            rf"{_AMOUNT}(?:[- ](?:and a half[- ])?{_SPAN})?(?:[- ]?long)?(?: \w+)? history(?: of)?",
+            rf"{_SPAN} history of|standing history of|{_SPAN}[- ]old",
+            "old (?:man|woman|boy|girl|male|female|gentleman|lady)",
+            "longstanding history of|prior to|previous to|previously (?:noted|described|mentioned|seen)|old records",
+            r"\d+[- ]?(?:year|yr|month|week|day)s?[- ]old",
+            "(?:previous|prior|old) (?:study|exam|examination|visit|films?|ct|mri|scan|report|x-?ray|note|admission)",
+            "history of abrupt onset",
+        ),
+    ),
+    Rule(
+        Kind.PHRASE,
+        (HISTORICAL,),
+        (
+            "(?:past|prior|previous|remote|known|personal|distant|significant|extensive|strong|positive|medical) "
+            r"(?:\w+ )?(?:history|hx) (?:of|for|significant for|includes|included|remarkable for|positive for)",
+            "history of|hx of|h/o|history significant for|history is significant for|history positive for",
+            "(?:history|hx) (?:is |was )?(?:\\w+ )?(?:significant|remarkable|notable|positive|pertinent) for",
+            "past (?:\\w+ ){0,2}(?:history|hx) (?:is |was )?(?:\\w+ )?(?:significant|remarkable|notable|positive) for",
+            "history includes|history included|history (?:is|was) of",
+            "status post|s/p|status-post|post-status",
+        ),
+    ),
+    Rule(
+        Kind.NEAR,
+        (HISTORICAL,),
+        ("previous|previously|prior|remote|former|formerly|old|past|childhood|resolved|healed|resolution of",),
+    ),
+    Rule(
+        Kind.AFTER,
+        (HISTORICAL,),
+        (
+            "in the (?:remote |distant )?past|in the past|as a (?:young )?(?:child|teenager|baby|infant|kid|boy|girl)",
+            "in (?:early )?(?:childhood|infancy|adolescence|youth)|during (?:childhood|infancy|adolescence)",
+            r"(?:\d+|one|two|three|four|five|six|seven|eight|nine|ten|several|many|some|a few|few|a couple of) "
+            r"(?:years|decades) (?:ago|earlier|prior|before)",
+            r"(?:a|one) (?:year|decade) ago|years ago|(?:last|the previous) year",
+            "(?:has|have|had|is|was|now) (?:\\w+ )?(?:resolved|subsided|gone away)|resolved|which (?:has )?resolved",
+            r"(?:back )?in (?:the )?(?:19[0-9]0['’]?s|[5-9]0['’]?s)",
+        ),
+    ),
+    Rule(
+        Kind.STOP,
+        (HISTORICAL,),
+        (
+            "presenting|presentation|admitted|currently|now|today|this (?:morning|time)",
+            "here (?:for|with|today)|comes|came|complaining|for evaluation|referred",
+        ),
+    ),
+)
+_CONDITION = (
+    Rule(
+        Kind.PSEUDO,
+        (),
+        (
+            "as if|even if|if any|if not|if so|if possible|if needed|if necessary|if indicated|what if",
+            "when to return|call if needed",
+        ),
+    ),
+    Rule(
+        Kind.CLAUSE,
+        (HYPOTHETICAL,),
+        (
+            "if|unless",
+            "should (?:he|she|they|you|it|there|the patient|symptoms) (?:\\w+ )?(?:have|be|develop|experience|notice|"
+            "occur|recur|become|get|return)",
+            "in case of|in case|in the event of|in the event that|in the event",
+            "(?:return|come back|go|call|contact|notify|seek|report) (?:\\w+ ){0,5}?(?:if|for (?:any|fevers?|worsening|"
+            "increased|signs|new|severe|persistent)|with (?:any|signs|worsening))",
+            "(?:or|and) with signs of|report any|watch for|look out for|monitor for|monitored for|watching for",
+            "watched for|observe for|on the lookout for|signs and symptoms of|warning signs of|until",
+        ),
+    ),
+    Rule(
+        Kind.PHRASE,
+        (HYPOTHETICAL,),
+        (
+            "(?:as needed|prn|p[.]r[.]n[.]|p[.]r[.]n)(?: for| any)?",
+            "(?:at )?(?:(?:increased|high|higher|low|lower|elevated|significant|small|minimal) )?risks? "
+            "(?:of|for|factors? for)",
+            "(?:prevent|prevention of|preventing|prophylaxis for|prophylaxis against|to avoid|avoidance of)",
+            "screening for|predispose(?:s|d)? to|predisposes (?:\\w+ )?to|can cause|may cause|might cause|could cause",
+            "can lead to|may lead to|could lead to|may result in|could result in|can result in",
+            "side effects (?:of|such as|including|include|like)",
+        ),
+    ),
+    Rule(
+        Kind.WHOLE,
+        (HYPOTHETICAL,),
+        (
+            "(?:risks?|complications?|risk factors)(?:,? (?:and )?(?:benefits|alternatives|complications|risks|options)"
+            ")*(?: of (?:the )?(?:\\w+ ){1,4}?)? (?:include|includes|included|including|such as|would include|are|were "
+            "discussed,? including)(?:,? but (?:are )?not limited to)?",
+            "(?:possible|potential) (?:complications|risks|side effects)",
+        ),
+    ),
+    Rule(
+        Kind.AFTER,
+        (HYPOTHETICAL,),
+        ("precautions|prophylaxis|prevention|screening|(?:occurs|occur|develops|recurs|worsens|returns) (?=then )",),
+    ),
+)
+_EXPERIENCER = (
+    Rule(
+        Kind.PSEUDO,
+        (),
+        (
+            "family (?:physicians?|doctors?|practice|medicine|practitioners?|planning|meeting|history was not)",
+            "family social history|family (?:and|or) social",
+            rf"(?:with|by|from|per|to) (?:{_WHOSE})?(?:mother|father|mom|dad|parents?|husband|wife|daughter|son|family)"
+            r"(?: (?:today|who|present|and)|(?=[.,]))",
+            r"(?:lives?|living|here|presents?|brought|accompanied|seen|came|comes|visiting|discussed) (?:\w+ ){0,3}?"
+            rf"(?:with|by) (?:{_WHOSE})?(?:{_RELATIVE})(?: with(?! (?:a )?(?:history|diabetes|cancer)))?",
+        ),
+    ),
+    Rule(
+        Kind.WHOLE,
+        (NEGATED, FAMILY),
+        (
+            r"no (?:known |significant |other |strong )?family (?:history|hx)(?: of| for)?",
+            r"(?:negative|unremarkable|noncontributory|non-contributory) family (?:history|hx)(?: of| for)?",
+            r"family (?:history|hx):? (?:is |was )?(?:\w+ )?(?:negative|unremarkable|noncontributory)(?: for)?",
+        ),
+    ),
+    Rule(
+        Kind.WHOLE,
+        (FAMILY,),
+        (
+            r"(?:family|familial) (?:medical |psychiatric )?(?:history|hx)(?: of| for|:)?",
+            "fhx|fh:|fam hx",
+            rf"(?:{_KIN}) (?:(?:is|was|and|also|both|\w+) ){{0,2}}?(?:{_AILS})(?: of| from| at age| to)?",
+            rf"(?:{_KIN})(?:['’]s)? (?:history|hx|side)(?: of)?",
+            rf"(?:{_KIN}) ?(?::|\(|-(?= )|–)",
+        ),
+    ),
+    Rule(
+        Kind.AFTER,
+        (FAMILY,),
+        (
+            rf"(?:in|on|of) (?:{_WHOSE})?(?:{_SIDE}){{0,2}}(?:{_RELATIVE})(?! (?:history|room|has|had))",
+            "(?:in|on) (?:the|his|her|their) (?:\\w+ )?(?:family|side of the family|(?:mother|father)['’]?s side)",
+            r"runs in (?:the|his|her) family|runs in families",
+            rf"\( ?(?:{_SIDE})?(?:{_RELATIVE}) ?\)",
+        ),
+    ),
+    Rule(
+        Kind.STOP,
+        (FAMILY,),
+        (
+            "(?:the |this )?(?:patient|pt)(?!['’]?s? (?:mother|father|family|sister|brother|parents|aunt|uncle|grand))",
+            "and (?:he|she)(?= (?:himself|herself|has|had|also|is|was) )|he himself|she herself|personal history",
+        ),
+    ),
+)
+_SCOPE_ENDS = (
+    Rule(
+        Kind.STOP,
+        (NEGATED, UNCERTAIN, HISTORICAL, HYPOTHETICAL),
+        (
+            "but|however|although|though|except|besides|other than|apart from|aside from|nevertheless|yet|whereas",
+            "while|because|positive for",
+        ),
+    ),
+    Rule(
+        Kind.STOP,
+        (NEGATED, UNCERTAIN, HISTORICAL),
+        ("which|who",),
+    ),
+    Rule(
+        Kind.STOP,
+        (NEGATED, UNCERTAIN),
+        (
+            "due to|secondary to|caused by|attributed to",
+            "(?:cause|causes|etiology|origin|source|reason|explanation|explanations) (?:of|for)",
+        ),
+    ),
+    Rule(Kind.BREAK, (NEGATED, UNCERTAIN, HISTORICAL, HYPOTHETICAL), (";",)),
+    Rule(Kind.BREAK, (NEGATED, UNCERTAIN, HYPOTHETICAL), (r":(?=\s)",)),
+    Rule(Kind.VERB, (), (_VERBS, "he|she|they|there|the patient|and (?:the|his|her|their)")),
+)
 
-class Kind(Enum):
-    """What a cue does, with its phrases, longer ones before those that they begin with.
-
-    Of two kinds that read the same words the first one here counts.
-    """
-
-    PSEUDO = (
-        r"no (?:\w+ ){0,2}(?:increase|change|worsening|improvement)s?(?: in| of)?",
-        r"no further|no longer|no doubt|not only|not necessarily|not limited to|not certain (?:if|whether)",
-        r"without (?:any )?(?:further|difficulty|increase|change|worsening)",
-        rf"(?:cannot|{_NOT}) (?:\w+ )?(?:be |been )?(?:ruled out|excluded)",
-        rf"(?:{_NOT}|cannot) (?:rule out|exclude)",
-        r"not (?:\w+ )?(?:controlled|improved?|improving|resolved?|changed?|worsened|progressed)",
-        r"gram[- ]negative",
-    )
-    """Negates nothing, though it holds a negating word."""
-
-    AFTER = (
-        rf"(?:{_BE}) (?:\w+ )?(?:ruled out|excluded|denied|absent|negative(?! for)|unlikely)",
-        rf"(?:(?:{_BE}) )?(?:{_NOT}) (?:\w+ )?(?:{_SEEN})",
-        rf"(?:absent|denied|negative|unlikely|ruled out|excluded)(?:(?= in | on | at )|{_END})",
-        rf" ?[:?–-] ?(?:no|none|nil|negative|denie[ds]|absent){_END}",
-    )
-    """Negates the finding before it, and the list that this closes."""
-
-    FREE = (r"[ -]free",)
-    """Negates the finding right before it."""
-
-    PHRASE = (
-        r"(?:no|without) (?:\w+ )?(?:evidence|signs?|symptoms?|history|complaints?|indication) (?:of|for)",
-        r"[,;:] negative(?! for)",
-        r"no|without|w/o|absence of|negative for|free of|free from",
-    )
-    """Negates the noun phrases behind it, to the next verb."""
-
-    CLAUSE = (
-        rf"(?:{_NOT}|never) (?:\w+ ){{0,3}}(?:{_HAVE})|no longer (?:\w+ )?(?:{_HAVE})",
-        r"fail(?:s|ed)? to (?:reveal|show|demonstrate)",
-        rf"(?:(?:{_BE}) )?ruled out for|(?:rules|ruled) out|excludes",
-        r"den(?:y|ies|ied|ying)|neither|nor|never|no evidence (?:that|to suggest)",
-    )
-    """Negates the clause behind it, to the next verb that follows a comma, a conjunction or a finding."""
-
-    NEAR = (rf"{_NOT}|cannot|lack of|lacks|lacking",)
-    """Negates a finding at most three words behind it, and the list that this opens."""
-
-    STOP = (
-        r"but|however|although|though|except|besides|other than|apart from|aside from|nevertheless|yet|whereas|while",
-        r"because|due to|secondary to|caused by|attributed to|which|who|positive for",
-        r"[;]|[:](?=\s)",
-        r"(?:cause|etiology|origin|source|reason|explanation)s? (?:of|for)",
-    )
-    """Ends every scope."""
-
-    VERB = (
-        rf"(?:{_VERBS})",
-        r"he|she|they|there|the patient|and (?:the|his|her|their)",
-    )
-    """Opens a new clause."""
-
-
-FORWARD = (Kind.PHRASE, Kind.CLAUSE, Kind.NEAR)
-"""The kinds that negate what stands behind them."""
-BACKWARD = (Kind.AFTER, Kind.FREE)
-"""The kinds that negate what stands before them."""
-
-
-def _compile(kind: Kind) -> re.Pattern[str]:
-    """What finds a kind's phrases as whole words; one that begins with a space or a bracket may follow a word directly.
-
-    A colon right behind a cue that looks forward belongs to it ("Denies: fever") and ends nothing.
-    """
-    phrases = kind.value
-    attached = [phrase for phrase in phrases if phrase[0] in " ["]
-    words = [phrase for phrase in phrases if phrase[0] not in " ["]
-    parts = ([rf"(?<![^\W_])(?:{'|'.join(words)})"] if words else []) + attached
-    colon = "(?: ?:)?" if kind in FORWARD else ""
-    source = rf"(?:{'|'.join(parts)})(?!\w){colon}"
-    return re.compile(source.replace(" ?", r"\s*").replace(" ", r"\s+"), re.IGNORECASE)
-
-
-PATTERNS: dict[Kind, re.Pattern[str]] = {kind: _compile(kind) for kind in Kind}
-"""What finds the cues of each kind."""
+RULES: tuple[Rule, ...] = (*_EXPERIENCER, *_NEGATION, *_DOUBT, *_HISTORY, *_CONDITION, *_SCOPE_ENDS)
+"""All cues."""
