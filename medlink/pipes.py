@@ -76,7 +76,7 @@ class MedlinkPipe:
     """Links the mentions of each doc to concepts.
 
     Mentions are what is in ``doc.ents``, or in a span group. In a doc on which no component has set entities, not even
-    none, the component first finds mentions itself: the ontology's names, abbreviations, assertion.
+    none, the component first finds mentions itself: the ontology's names, abbreviations, sections, assertion.
 
     Sets ``ent.kb_id_`` (empty for NIL), ``ent._.kb_ents`` and ``ent._.medlink``. The linker is loaded at first use.
 

@@ -153,7 +153,15 @@ def test_bytes_give_the_same_pipeline(nlp: Language, config: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize(
-    "name", ["medlink", "medlink_abbreviations", "medlink_assertion", "medlink_dictionary", "medlink_sentences"]
+    "name",
+    [
+        "medlink",
+        "medlink_abbreviations",
+        "medlink_assertion",
+        "medlink_dictionary",
+        "medlink_sections",
+        "medlink_sentences",
+    ],
 )
 def test_factory_is_found_through_its_entry_point(name: str) -> None:
     code = f"import spacy; nlp = spacy.blank('en'); nlp.add_pipe('{name}'); print(nlp.pipe_names)"

@@ -1,1 +1,1 @@
-"""Text to mentions: dictionary matches, abbreviations, assertion."""
+"""Text to mentions: dictionary matches, abbreviations, sections, assertion."""

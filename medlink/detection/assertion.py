@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
+from medlink.detection.assertion_rules import FAMILY, HISTORICAL, HYPOTHETICAL, UNCERTAIN
 from medlink.detection.assertion_scopes import assert_findings
 from medlink.detection.attributes import SPANS_KEY, register_attributes
 from medlink.detection.sentences import mark_sentences
 from medlink.records import Assertion
+
+EVIDENCE: dict[str, tuple[str, ...]] = {
+    "family history": (FAMILY,),
+    "past medical history": (HISTORICAL,),
+    "past surgical history": (HISTORICAL,),
+    "past psychiatric history": (HISTORICAL,),
+    "differential diagnosis": (UNCERTAIN,),
+    "return precautions": (HYPOTHETICAL,),
+    "risks": (HYPOTHETICAL,),
+}
+"""What a section says about the findings that stand in it, unless their sentence says otherwise ("The patient has …")."""
 
 
 class AssertionMarker:
     """A spaCy component that sets ``span._.medlink_assertion`` of the mentions about which the note says more.
 
     It looks at ``doc.ents`` and at the span group, sentence by sentence; a doc without sentences gets those of
-    :func:`medlink.detection.sentences.mark_sentences`. Labels that others have set stay.
+    :func:`medlink.detection.sentences.mark_sentences`. Where ``medlink_sections`` has been over the doc, sections
+    count as :data:`EVIDENCE` says. Labels that others have set stay.
 
     :param spans_key: the span group with further mentions, where the doc has it.
     """
@@ -36,14 +50,15 @@ class AssertionMarker:
             begin = place
             while place < len(mentions) and mentions[place].start < sentence.end:
                 place += 1
-            if begin < place:
-                self._mark(text, sentence, mentions[begin:place])
+            for section, holders in groupby(mentions[begin:place], key=lambda span: span._.medlink_section):
+                self._mark(text, sentence, list(holders), evidence=EVIDENCE.get(section, ()))
         return doc
 
     @staticmethod
-    def _mark(text: str, sentence: Span, mentions: Sequence[Span]) -> None:
+    def _mark(text: str, sentence: Span, mentions: Sequence[Span], *, evidence: tuple[str, ...]) -> None:
         findings = [(mention.start_char, mention.end_char) for mention in mentions]
-        found = assert_findings(text, findings, (sentence.start_char, sentence.end_char))
+        bounds = (sentence.start_char, sentence.end_char)
+        found = assert_findings(text, findings, bounds, evidence=evidence)
         for mention, finding in zip(mentions, findings, strict=True):
             labels = {*found[finding].labels, *mention._.medlink_assertion}
             mention._.medlink_assertion = Assertion(**dict.fromkeys(labels, True)).labels

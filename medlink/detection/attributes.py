@@ -8,14 +8,15 @@ from spacy.tokens import Span
 SPANS_KEY = "medlink"
 LABEL = "CONCEPT"
 
-_DEFAULTS: dict[str, object] = {"medlink_expanded": "", "medlink_assertion": ()}
+_DEFAULTS: dict[str, object] = {"medlink_expanded": "", "medlink_section": "", "medlink_assertion": ()}
 
 
 def register_attributes() -> None:
-    """Make ``span._.medlink_expanded`` and ``span._.medlink_assertion`` known to spaCy.
+    """Make ``span._.medlink_expanded``, ``medlink_section`` and ``medlink_assertion`` known to spaCy.
 
-    The first is the long form of an abbreviation (a string), the second the labels of what the note says about the
-    mention, such as ``("negated",)``, as :attr:`medlink.records.Assertion.labels` gives them.
+    The first is the long form of an abbreviation (a string), the second the section that the mention stands in, such as
+    ``"family history"``, and the third the labels of what the note says about it, such as ``("negated",)``, as
+    :attr:`medlink.records.Assertion.labels` gives them.
     """
     for name, default in _DEFAULTS.items():
         if not Span.has_extension(name):

@@ -11,14 +11,20 @@ from medlink.detection.abbreviations import AbbreviationExpander
 from medlink.detection.assertion import AssertionMarker
 from medlink.detection.attributes import SPANS_KEY
 from medlink.detection.dictionary import DictionaryDetector
+from medlink.detection.sections import SectionMarker
 from medlink.ontology.lexicon import Lexicon
 
 
 def detection_components(nlp: Language, lexicon: Lexicon) -> tuple[Callable[[Doc], Doc], ...]:
-    """What finds the lexicon's names in a doc, expands its abbreviations and marks what it negates, in this order.
+    """What finds the lexicon's names in a doc, expands its abbreviations, marks sections and assertion, in order.
 
     :param nlp: the pipeline whose docs they will see.
     """
     dictionary = DictionaryDetector(lexicon_folder=None, nested=False, spans_key=SPANS_KEY)
     dictionary.lexicon = lexicon
-    return dictionary, AbbreviationExpander(nlp, spans_key=SPANS_KEY), AssertionMarker(spans_key=SPANS_KEY)
+    return (
+        dictionary,
+        AbbreviationExpander(nlp, spans_key=SPANS_KEY),
+        SectionMarker(spans_key=SPANS_KEY),
+        AssertionMarker(spans_key=SPANS_KEY),
+    )

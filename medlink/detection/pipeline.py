@@ -16,7 +16,7 @@ from medlink.ontology.lexicon import Lexicon
 from medlink.text import WORD
 
 # The components are known to spaCy by the names in pyproject.toml; importing them here makes them known in a checkout.
-from medlink.detection import abbreviations, assertion, sentences  # noqa: F401  isort: skip
+from medlink.detection import abbreviations, assertion, sections, sentences  # noqa: F401  isort: skip
 
 # A token is a word of medlink.text, or one other character.
 _TOKEN = re.compile(rf"{WORD.pattern}|[\s\S]")
@@ -34,7 +34,8 @@ def tokenise_by_words(nlp: Language) -> None:
 
 
 def build_detector(lexicon: Lexicon, *, settings: DetectionSettings) -> Language:
-    """A spaCy pipeline that finds mentions, expands the abbreviations that a note defines, and marks what is negated.
+    """A spaCy pipeline that finds mentions, expands the abbreviations that a note defines, and says in
+    which section each stands and what the note says about it.
 
     The mentions are in ``doc.ents``, with ``settings.nested`` also in ``doc.spans["medlink"]``;
     :func:`medlink.detection.mentions.mentions_of` reads them. Notes may have any length.
@@ -44,7 +45,7 @@ def build_detector(lexicon: Lexicon, *, settings: DetectionSettings) -> Language
     """
     nlp = _blank(lexicon, nested=settings.nested) if settings.ner is None else _load(settings.ner)
     nlp.max_length = sys.maxsize
-    for name in ("medlink_abbreviations", "medlink_assertion"):
+    for name in ("medlink_abbreviations", "medlink_sections", "medlink_assertion"):
         if name not in nlp.pipe_names:
             nlp.add_pipe(name)
     return nlp

@@ -16,6 +16,11 @@ class Marked:
     text: str
     labels: dict[tuple[int, int], frozenset[str]]
 
+    @property
+    def spans(self) -> tuple[tuple[int, int], ...]:
+        """The ``[start, end)`` of the marked stretches, in order."""
+        return tuple(self.labels)
+
 
 def unmark(marked: str) -> Marked:
     """The text behind a marked one; ``\\n`` in it stands for a line end."""

@@ -1,0 +1,123 @@
+"""Sections of clinical notes, from their headings."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from medlink.detection.attributes import SPANS_KEY, register_attributes
+from medlink.detection.section_names import SYSTEM, section_of
+
+# Where a heading may start: at a line's start, behind a list number or mark; or behind the end of a sentence, which in
+# transcripts that have lost their line ends is a stop and a comma, or a comma alone.
+_START = (
+    r"(?P<line>^[^\S\n]*(?:[-*•#>]+[^\S\n]*|\(?\d{1,2}[.)][^\S\n]+)?)|(?:(?<=[.,:;!?)])\s*,\s*|(?<=[.!?;])\s+|,\s*)"
+)
+_TEXT = r"(?P<heading>[A-Z](?:[^\W\d_]|[ \t\u00a0/&'’()-]){0,60}?)"
+_CLOSE = r"(?P<close>[^\S\n]{0,8}(?::|,(?=[A-Z0-9])|(?<=\s)-(?=\s)|(?=[\r\n]|\Z)))"
+_HEADING = re.compile(f"(?:{_START}){_TEXT}{_CLOSE}", re.MULTILINE)
+# A heading in capitals that the table lacks; shorter ones are often a finding's name ("COPD: stable").
+_UNKNOWN = re.compile(r"(?=.{6})[A-Z]{3,}(?:[ /&-]+[A-Z]+)*")
+_EXAMINATION = "physical examination"
+# Sections that a body system's heading divides; elsewhere it starts the examination.
+_DIVIDED = frozenset(
+    {_EXAMINATION, "review of systems", "past medical history", "history of present illness", "assessment",
+     "plan", "assessment and plan", "laboratory data", "imaging", "hospital course"}
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of a note at ``[start, end)``, with its heading.
+
+    :param name: what the heading means, such as "past medical history"; empty before the first heading, and behind one
+        that is not known.
+    """
+
+    name: str
+    start: int
+    end: int
+
+
+def find_sections(text: str) -> list[Section]:
+    r"""The sections of a note, in order, from its start to its end.
+
+    >>> [(s.name, text[s.start:s.end]) for text in ["COUGH\nPMH: asthma.,FAMILY HISTORY: ,None."] for s in find_sections(text)]
+    [('', 'COUGH\n'), ('past medical history', 'PMH: asthma.,'), ('family history', 'FAMILY HISTORY: ,None.')]
+    """
+    sections: list[Section] = []
+    name, start = "", 0
+    for place, heading_name in _headings(text):
+        following = heading_name
+        if heading_name == SYSTEM:
+            following = name if name in _DIVIDED else _EXAMINATION
+        if following != name:
+            if start < place:
+                sections.append(Section(name, start, place))
+            name, start = following, place
+    return [*sections, Section(name, start, len(text))]
+
+
+def _headings(text: str) -> Iterator[tuple[int, str]]:
+    """Where the headings of a note start, and which sections they open."""
+    position = 0
+    while match := _HEADING.search(text, position):
+        heading, close = match["heading"].strip(), match["close"].strip()
+        name = section_of(heading)
+        at_line = match["line"] is not None
+        if name is not None and _is_heading(heading, close, at_line=at_line):
+            yield match.start("heading"), name
+        elif name is None and close == ":" and _UNKNOWN.fullmatch(heading):
+            yield match.start("heading"), ""
+        position = match.end("heading")
+
+
+def _is_heading(heading: str, close: str, *, at_line: bool) -> bool:
+    """Whether words that read like a heading are written like one."""
+    capitals = heading.isupper()
+    if close == ":":
+        return True
+    if close == "-":
+        return at_line and capitals
+    if close == ",":
+        return capitals and len(heading) > 4
+    return at_line and len(heading) > 2
+
+
+class SectionMarker:
+    """A spaCy component that sets ``span._.medlink_section`` of the mentions that stand in a section.
+
+    It looks at ``doc.ents`` and at the span group.
+
+    :param spans_key: the span group with further mentions, where the doc has it.
+    """
+
+    def __init__(self, *, spans_key: str) -> None:
+        register_attributes()
+        self.spans_key = spans_key
+
+    def __call__(self, doc: Doc) -> Doc:
+        """The doc with the sections of its mentions set."""
+        mentions = [*doc.ents, *doc.spans.get(self.spans_key, ())]
+        if mentions:
+            sections = find_sections(doc.text)
+            starts = [section.start for section in sections]
+            for mention in mentions:
+                mention._.medlink_section = sections[bisect_right(starts, mention.start_char) - 1].name
+        return doc
+
+
+@Language.factory(
+    "medlink_sections",
+    requires=["doc.ents"],
+    assigns=["span._.medlink_section"],
+    default_config={"spans_key": SPANS_KEY},
+)
+def make_sections(nlp: Language, name: str, spans_key: str) -> SectionMarker:
+    """The section component; see :class:`SectionMarker`."""
+    return SectionMarker(spans_key=spans_key)
