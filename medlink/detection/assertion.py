@@ -23,7 +23,7 @@ EVIDENCE: dict[str, tuple[str, ...]] = {
     "return precautions": (HYPOTHETICAL,),
     "risks": (HYPOTHETICAL,),
 }
-"""What a section says about the findings that stand in it, unless their sentence says otherwise ("The patient has …")."""
+"""What a section says about the findings that stand in it, unless its sentence says otherwise."""
 
 
 class AssertionMarker:

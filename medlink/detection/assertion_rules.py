@@ -150,6 +150,7 @@ _NEGATION = (
             "fail(?:s|ed)? to (?:reveal|show|demonstrate)",
             rf"(?:{_BE}) ruled out for",
             "ruled out for|rules out|ruled out|excludes",
+            rf"(?:{_NOT}) (?:appear|seem|look) (?:to )?(?:be|have|like)",
             "deny|denies|denied|denying|neither|nor|never|no evidence that|no evidence to suggest",
         ),
     ),
@@ -212,7 +213,7 @@ _DOUBT = (
         (UNCERTAIN,),
         (
             r"(?:may|might|could) (?:\w+ )?(?:have|be|represent|indicate|suggest|reflect|include)",
-            "(?:unclear|uncertain|unsure|unknown|wonder|wonders|wondering|determine|question|see|ascertain|ask|asked|"
+            "(?:unclear|uncertain|unsure|unknown|wonder|wonders|wondering|determine|question|see|ascertain|"
             "not (?:certain|sure|clear)) (?:if|whether)",
             "whether",
         ),
@@ -252,7 +253,9 @@ _HISTORY = (
     Rule(
         Kind.NEAR,
         (HISTORICAL,),
-        ("previous|previously|prior|remote|former|formerly|old|past|childhood|resolved|healed|resolution of",),
+        (
+            "used to have|used to get|previous|previously|prior|remote|former|formerly|old|past|childhood|resolved|healed|resolution of",
+        ),
     ),
     Rule(
         Kind.AFTER,
@@ -281,7 +284,7 @@ _CONDITION = (
         Kind.PSEUDO,
         (),
         (
-            "as if|even if|if any|if not|if so|if possible|if needed|if necessary|if indicated|what if",
+            "as if|even if|(?:ask|asks|asked|asking) (?:\\w+ )?(?:if|whether)|if any|if not|if so|if possible|if needed|if necessary|if indicated|what if",
             "when to return|call if needed",
         ),
     ),
@@ -296,7 +299,7 @@ _CONDITION = (
             "(?:return|come back|go|call|contact|notify|seek|report) (?:\\w+ ){0,5}?(?:if|for (?:any|fevers?|worsening|"
             "increased|signs|new|severe|persistent)|with (?:any|signs|worsening))",
             "(?:or|and) with signs of|report any|watch for|look out for|monitor for|monitored for|watching for",
-            "watched for|observe for|on the lookout for|signs and symptoms of|warning signs of|until",
+            "watched for|observe for|on the lookout for|signs and symptoms of|warning signs of",
         ),
     ),
     Rule(
@@ -383,12 +386,13 @@ _EXPERIENCER = (
 _SCOPE_ENDS = (
     Rule(
         Kind.STOP,
-        (NEGATED, UNCERTAIN, HISTORICAL, HYPOTHETICAL),
+        (NEGATED, UNCERTAIN, HYPOTHETICAL),
         (
             "but|however|although|though|except|besides|other than|apart from|aside from|nevertheless|yet|whereas",
-            "while|because|positive for",
+            "while|because|until",
         ),
     ),
+    Rule(Kind.STOP, (NEGATED,), ("positive for",)),
     Rule(
         Kind.STOP,
         (NEGATED, UNCERTAIN, HISTORICAL),

@@ -34,6 +34,23 @@ def section_of(heading: str) -> str | None:
     return _table().get(normalise_heading(heading))
 
 
+def nearest_section_of(heading: str) -> str | None:
+    """The section of the longest known heading that this one starts or ends with; ``None`` where there is none.
+
+    One word is not enough to tell of relatives: "FATHER NOTIFIED" is no family history.
+
+    >>> nearest_section_of("PHYSICAL EXAMINATION ON ADMISSION"), nearest_section_of("GROSS OPERATIVE FINDINGS")
+    ('physical examination', 'findings')
+    """
+    words = normalise_heading(heading).split()
+    for n_words in range(len(words) - 1, 0, -1):
+        for part in (words[:n_words], words[-n_words:]):
+            section = _table().get(" ".join(part))
+            if section is not None and len(" ".join(part)) > 3 and not (n_words == 1 and section == "family history"):
+                return section
+    return None
+
+
 @cache
 def _table() -> dict[str, str]:
     """Sections by normalised heading; the file says how often each heading stands in which collection of notes."""

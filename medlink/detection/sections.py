@@ -11,16 +11,15 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from medlink.detection.attributes import SPANS_KEY, register_attributes
-from medlink.detection.section_names import SYSTEM, section_of
+from medlink.detection.section_names import SYSTEM, nearest_section_of, section_of
 
 # Where a heading may start: at a line's start, behind a list number or mark; or behind the end of a sentence, which in
 # transcripts that have lost their line ends is a stop and a comma, or a comma alone.
-_START = (
-    r"(?P<line>^[^\S\n]*(?:[-*•#>]+[^\S\n]*|\(?\d{1,2}[.)][^\S\n]+)?)|(?:(?<=[.,:;!?)])\s*,\s*|(?<=[.!?;])\s+|,\s*)"
-)
+_LINE = r"(?P<line>^[^\S\n]*(?:[-*•#>]+[^\S\n]*|\(?\d{1,2}[.)][^\S\n]+)?)"
+_STOP = r"(?:(?<=[.,:;!?)])\s*,\s*|(?<=[.!?;])\s+|,\s*)"
 _TEXT = r"(?P<heading>[A-Z](?:[^\W\d_]|[ \t\u00a0/&'’()-]){0,60}?)"
 _CLOSE = r"(?P<close>[^\S\n]{0,8}(?::|,(?=[A-Z0-9])|(?<=\s)-(?=\s)|(?=[\r\n]|\Z)))"
-_HEADING = re.compile(f"(?:{_START}){_TEXT}{_CLOSE}", re.MULTILINE)
+_HEADING = re.compile(f"(?:{_LINE}|{_STOP}){_TEXT}{_CLOSE}", re.MULTILINE)
 # A heading in capitals that the table lacks; shorter ones are often a finding's name ("COPD: stable").
 _UNKNOWN = re.compile(r"(?=.{6})[A-Z]{3,}(?:[ /&-]+[A-Z]+)*")
 _EXAMINATION = "physical examination"
@@ -36,7 +35,7 @@ class Section:
     """A part of a note at ``[start, end)``, with its heading.
 
     :param name: what the heading means, such as "past medical history"; empty before the first heading, and behind one
-        that is not known.
+        in capitals that is like no known one.
     """
 
     name: str
@@ -47,7 +46,8 @@ class Section:
 def find_sections(text: str) -> list[Section]:
     r"""The sections of a note, in order, from its start to its end.
 
-    >>> [(s.name, text[s.start:s.end]) for text in ["COUGH\nPMH: asthma.,FAMILY HISTORY: ,None."] for s in find_sections(text)]
+    >>> text = "COUGH\nPMH: asthma.,FAMILY HISTORY: ,None."
+    >>> [(section.name, text[section.start : section.end]) for section in find_sections(text)]
     [('', 'COUGH\n'), ('past medical history', 'PMH: asthma.,'), ('family history', 'FAMILY HISTORY: ,None.')]
     """
     sections: list[Section] = []
@@ -73,7 +73,7 @@ def _headings(text: str) -> Iterator[tuple[int, str]]:
         if name is not None and _is_heading(heading, close, at_line=at_line):
             yield match.start("heading"), name
         elif name is None and close == ":" and _UNKNOWN.fullmatch(heading):
-            yield match.start("heading"), ""
+            yield match.start("heading"), nearest_section_of(heading) or ""
         position = match.end("heading")
 
 
