@@ -55,6 +55,12 @@ def test_component_sets_kb_ents_like_scispacy_and_the_whole_link(nlp: Language) 
     assert link.candidates[0].name == "Seizure"
 
 
+def test_component_drops_by_assertion_and_branch(config: dict[str, Any]) -> None:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("medlink", config=config | {"drop": ["negated", "family"], "keep_branches": ["HP:0012210"]})
+    assert links_of(nlp(TEXT)) == [("renal cyst", "HP:0000107")]
+
+
 def test_component_honours_entities_set_by_others(nlp: Language, config: dict[str, Any]) -> None:
     ruler = nlp.add_pipe("entity_ruler", before="medlink")
     ruler.add_patterns([{"label": "FINDING", "pattern": "kidney cysts"}])  # type: ignore[attr-defined]

@@ -254,7 +254,8 @@ _HISTORY = (
         Kind.NEAR,
         (HISTORICAL,),
         (
-            "used to have|used to get|previous|previously|prior|remote|former|formerly|old|past|childhood|resolved|healed|resolution of",
+            "used to have|used to get|previous|previously|prior",
+            "remote|former|formerly|old|past|childhood|resolved|healed|resolution of",
         ),
     ),
     Rule(
@@ -284,7 +285,8 @@ _CONDITION = (
         Kind.PSEUDO,
         (),
         (
-            "as if|even if|(?:ask|asks|asked|asking) (?:\\w+ )?(?:if|whether)|if any|if not|if so|if possible|if needed|if necessary|if indicated|what if",
+            "as if|even if|(?:ask|asks|asked|asking) (?:\\w+ )?(?:if|whether)",
+            "if any|if not|if so|if possible|if needed|if necessary|if indicated|what if",
             "when to return|call if needed",
         ),
     ),
@@ -370,7 +372,7 @@ _EXPERIENCER = (
         (
             rf"(?:in|on|of) (?:{_WHOSE})?(?:{_SIDE}){{0,2}}(?:{_RELATIVE})(?! (?:history|room|has|had))",
             "(?:in|on) (?:the|his|her|their) (?:\\w+ )?(?:family|side of the family|(?:mother|father)['’]?s side)",
-            r"runs in (?:the|his|her) family|runs in families",
+            r"runs? in (?:the|his|her|their) family|runs? in families",
             rf"\( ?(?:{_SIDE})?(?:{_RELATIVE}) ?\)",
         ),
     ),
