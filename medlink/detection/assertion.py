@@ -8,7 +8,7 @@ from itertools import groupby
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
-from medlink.detection.assertion_rules import FAMILY, HISTORICAL, HYPOTHETICAL, UNCERTAIN
+from medlink.detection.assertion_kinds import FAMILY, HISTORICAL, HYPOTHETICAL, UNCERTAIN
 from medlink.detection.assertion_scopes import assert_findings
 from medlink.detection.attributes import SPANS_KEY, register_attributes
 from medlink.detection.sentences import mark_sentences

@@ -7,7 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from medlink.detection.assertion_rules import FORWARD, RULES, Kind, Rule
+from medlink.detection.assertion_kinds import FORWARD, Kind, Rule
+from medlink.detection.assertion_rules import RULES
 
 # Where a cue may start: at a word, or at one of the marks that some cues start with.
 _PLACE = re.compile(r"(?<![^\W_])[^\W_]\w*|[,;:?(–-]")

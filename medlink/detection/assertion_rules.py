@@ -10,63 +10,7 @@ so has decided.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum, auto
-
-NEGATED, UNCERTAIN, HISTORICAL, HYPOTHETICAL, FAMILY = "negated", "uncertain", "historical", "hypothetical", "family"
-LABELS = (NEGATED, UNCERTAIN, HISTORICAL, HYPOTHETICAL, FAMILY)
-
-
-class Kind(Enum):
-    """What a cue does to the findings around it."""
-
-    PSEUDO = auto()
-    """Nothing, though it holds the words of another cue."""
-    PHRASE = auto()
-    """Marks the noun phrases behind it, to the next verb."""
-    CLAUSE = auto()
-    """Marks the clause behind it, to the next verb that follows a comma, a conjunction or a finding."""
-    WHOLE = auto()
-    """Marks the rest of the sentence."""
-    NEAR = auto()
-    """Marks a finding at most three words behind it, and the list that this opens."""
-    PREFIX = auto()
-    """Marks the finding right behind it."""
-    AFTER = auto()
-    """Marks the finding before it, and the list that this closes."""
-    SUFFIX = auto()
-    """Marks the finding right before it."""
-    BETWEEN = auto()
-    """Marks the findings on both sides: NEAR and AFTER."""
-    STOP = auto()
-    """Ends scopes of its categories."""
-    BREAK = auto()
-    """Ends scopes of its categories, except those of the rest of the sentence."""
-    VERB = auto()
-    """Opens a new clause."""
-
-
-FORWARD = frozenset({Kind.PHRASE, Kind.CLAUSE, Kind.WHOLE, Kind.NEAR, Kind.PREFIX, Kind.BETWEEN})
-"""The kinds that mark what stands behind them."""
-BACKWARD = frozenset({Kind.AFTER, Kind.SUFFIX, Kind.BETWEEN})
-"""The kinds that mark what stands before them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """Phrases that are cues of one kind and of the same categories.
-
-    A phrase is a list of alternatives (``no|without``), or a regular expression that starts with a word, or with a
-    group of alternatives. A space stands for any white space, `` ?`` for white space or none. Of the phrases at one
-    place the longest counts, of equal ones the first.
-
-    :param labels: the categories, as :attr:`medlink.records.Assertion.labels` names them.
-    """
-
-    kind: Kind
-    labels: tuple[str, ...]
-    phrases: tuple[str, ...]
-
+from medlink.detection.assertion_kinds import FAMILY, HISTORICAL, HYPOTHETICAL, NEGATED, UNCERTAIN, Kind, Rule
 
 _VERBS = (
     "has|have|had|is|are|was|were|reports?|reported|complains?|complained|presents|presented|develops?|developed|"
@@ -81,12 +25,13 @@ _SEEN = (
 _HAVE = (
     "has|have|had|having|show|showing|reveal|report|reporting|demonstrate|exhibit|complain of|complaining of|feel|"
     "experience|experienced|develop|developed|suffer from|see|seen|endorse|describe|describing|notice|noticed|noted|"
-    "find|found|detect|suspect|get"
+    "find|found|detect|suspect|get|display|displayed|displaying|manifested"
 )
 _BE = "is|are|was|were|has been|have been|had been|being"
 _AUXILIARIES = "do does did is are was were has have had ca could would".split()
 _NOT = "not|" + "|".join(f"{word}n['’]t|{word}nt" for word in _AUXILIARIES)
 _CANNOT = "cannot|can not|can['’]t"
+_POINTING = "suspicious|suggestive|concerning|worrisome|indicative|diagnostic"
 _END = r"(?= ?(?:[.,;:)]|$|\n))"
 _OUT = "ruled out|excluded"
 _RELATIVE = (
@@ -101,6 +46,10 @@ _AILS = (
     "has|had|have|with|died|dies|deceased|passed away|is alive|alive|living|was diagnosed|were diagnosed|diagnosed|"
     "suffers|suffered|developed|is (?:a )?(?:\\w+ )?(?:with|affected)|was (?:also )?affected|are affected|"
     "also has|also had|both have|both had|positive for"
+)
+_TELLS = (
+    "described|noted|noticed|reported|been|brought|given|tried|stated|observed|concerns?|seen|taken|called|not|no idea|"
+    "witnessed|him|her|them|me|questions?|mentioned|told|said|felt|expressed"
 )
 _WHOSE = r"(?:his|her|their|the|a|an|one|two|three|both|several|multiple|patient['’]?s|my|your) "
 _SIDE = r"(?:(?:maternal|paternal|older|younger|elder|half|first|great|other|identical|only|late|biological) )"
@@ -137,6 +86,8 @@ _NEGATION = (
         (NEGATED,),
         (
             r"(?:no|without) (?:\w+ )?(?:evidence|signs?|symptoms?|history|complaints?|indication) (?:of|for)",
+            rf"no (?:\w+ ){{0,3}}(?:that (?:are|is) )?(?:{_POINTING}) (?:for|of)",
+            rf"(?:{_NOT}) (?:\w+ )?(?:{_POINTING}) (?:for|of)",
             "(?:,|;|:) negative(?! for)",
             "no|without|w/o|absence of|negative for|free of|free from",
         ),
@@ -162,6 +113,7 @@ _DOUBT = (
         (),
         (
             "as likely as|likely to (?:be )?(?:benefit|need|require)|if possible|as soon as possible|when possible",
+            "(?:worst|best) possible|may be (?:a|an|another|the) (?:\\w+ )?(?:option|candidate|treatment)",
             "may be (?:given|used|taken|removed|discharged|continued|repeated|treated)",
             "concern(?:s|ed)? that",
         ),
@@ -216,6 +168,8 @@ _DOUBT = (
             "(?:unclear|uncertain|unsure|unknown|wonder|wonders|wondering|determine|question|see|ascertain|"
             "not (?:certain|sure|clear)) (?:if|whether)",
             "whether",
+            "(?:probably|likely|possibly|presumably) (?:has|have|had|is|was|represents?|represented|represent)",
+            "(?:what|which) (?:appears|seems|looks) (?:to be|like)|thought to be|thought to represent|felt to be",
         ),
     ),
 )
@@ -231,10 +185,11 @@ _HISTORY = (
             rf"{_AMOUNT}(?:[- ](?:and a half[- ])?{_SPAN})?(?:[- ]?long)?(?: \w+)? history(?: of)?",
             rf"{_SPAN} history of|standing history of|{_SPAN}[- ]old",
             "old (?:man|woman|boy|girl|male|female|gentleman|lady)",
-            "longstanding history of|prior to|previous to|previously (?:noted|described|mentioned|seen)|old records",
+            "longstanding history of|prior to|previous to|previously (?:noted|described|mentioned|seen|"
+            "indicated|stated|discussed)",
+            "history of (?:sudden|acute|abrupt|gradual|on and off|progressive|worsening|increasing)|old records",
             r"\d+[- ]?(?:year|yr|month|week|day)s?[- ]old",
             "(?:previous|prior|old) (?:study|exam|examination|visit|films?|ct|mri|scan|report|x-?ray|note|admission)",
-            "history of abrupt onset",
         ),
     ),
     Rule(
@@ -242,7 +197,7 @@ _HISTORY = (
         (HISTORICAL,),
         (
             "(?:past|prior|previous|remote|known|personal|distant|significant|extensive|strong|positive|medical) "
-            r"(?:\w+ )?(?:history|hx) (?:of|for|significant for|includes|included|remarkable for|positive for)",
+            r"(?:(?!family)\w+ )?(?:history|hx) (?:of|for|significant for|includes|included|remarkable for|positive for)",
             "history of|hx of|h/o|history significant for|history is significant for|history positive for",
             "(?:history|hx) (?:is |was )?(?:\\w+ )?(?:significant|remarkable|notable|positive|pertinent) for",
             "past (?:\\w+ ){0,2}(?:history|hx) (?:is |was )?(?:\\w+ )?(?:significant|remarkable|notable|positive) for",
@@ -250,12 +205,13 @@ _HISTORY = (
             "status post|s/p|status-post|post-status",
         ),
     ),
+    Rule(Kind.CLAUSE, (HISTORICAL,), ("previously (?:had|developed|experienced|suffered)|used to have|used to get",)),
     Rule(
         Kind.NEAR,
         (HISTORICAL,),
         (
-            "used to have|used to get|previous|previously|prior",
-            "remote|former|formerly|old|past|childhood|resolved|healed|resolution of",
+            "previous|previously|prior",
+            "remote|former|formerly|old|past|childhood|healed|resolution of",
         ),
     ),
     Rule(
@@ -267,7 +223,7 @@ _HISTORY = (
             r"(?:\d+|one|two|three|four|five|six|seven|eight|nine|ten|several|many|some|a few|few|a couple of) "
             r"(?:years|decades) (?:ago|earlier|prior|before)",
             r"(?:a|one) (?:year|decade) ago|years ago|(?:last|the previous) year",
-            "(?:has|have|had|is|was|now) (?:\\w+ )?(?:resolved|subsided|gone away)|resolved|which (?:has )?resolved",
+            "(?:has|have|had|is|was|now) (?:\\w+ )?(?:resolved|subsided|gone|gone away)|resolved|which (?:has )?resolved",
             r"(?:back )?in (?:the )?(?:19[0-9]0['’]?s|[5-9]0['’]?s)",
         ),
     ),
@@ -275,7 +231,7 @@ _HISTORY = (
         Kind.STOP,
         (HISTORICAL,),
         (
-            "presenting|presentation|admitted|currently|now|today|this (?:morning|time)",
+            "presenting|presentation|admitted|brought|currently|now|today|this (?:morning|time)",
             "here (?:for|with|today)|comes|came|complaining|for evaluation|referred",
         ),
     ),
@@ -321,8 +277,8 @@ _CONDITION = (
         Kind.WHOLE,
         (HYPOTHETICAL,),
         (
-            "(?:risks?|complications?|risk factors)(?:,? (?:and )?(?:benefits|alternatives|complications|risks|options)"
-            ")*(?: of (?:the )?(?:\\w+ ){1,4}?)? (?:include|includes|included|including|such as|would include|are|were "
+            "(?:risks?|risk factors)(?:,? (?:and )?(?:benefits|alternatives|complications|risks|options)"
+            ")*(?: of (?:the )?(?:\\w+ ){1,4}?)? (?:include|includes|included|including|to include|such as|would include|are|were "
             "discussed,? including)(?:,? but (?:are )?not limited to)?",
             "(?:possible|potential) (?:complications|risks|side effects)",
         ),
@@ -342,6 +298,12 @@ _EXPERIENCER = (
             "family social history|family (?:and|or) social",
             rf"(?:with|by|from|per|to) (?:{_WHOSE})?(?:mother|father|mom|dad|parents?|husband|wife|daughter|son|family)"
             r"(?: (?:today|who|present|and)|(?=[.,]))",
+        ),
+    ),
+    Rule(
+        Kind.STOP,
+        (HISTORICAL,),
+        (
             r"(?:lives?|living|here|presents?|brought|accompanied|seen|came|comes|visiting|discussed) (?:\w+ ){0,3}?"
             rf"(?:with|by) (?:{_WHOSE})?(?:{_RELATIVE})(?: with(?! (?:a )?(?:history|diabetes|cancer)))?",
         ),
@@ -361,7 +323,8 @@ _EXPERIENCER = (
         (
             r"(?:family|familial) (?:medical |psychiatric )?(?:history|hx)(?: of| for|:)?",
             "fhx|fh:|fam hx",
-            rf"(?:{_KIN}) (?:(?:is|was|and|also|both|\w+) ){{0,2}}?(?:{_AILS})(?: of| from| at age| to)?",
+            rf"(?:{_KIN}) (?:(?:is|was|and|also|both|who|apparently|reportedly) ){{0,2}}?(?:{_AILS})"
+            rf"(?: of| from| at age| to)?(?! (?:{_TELLS}))",
             rf"(?:{_KIN})(?:['’]s)? (?:history|hx|side)(?: of)?",
             rf"(?:{_KIN}) ?(?::|\(|-(?= )|–)",
         ),

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from medlink.detection.assertion_cues import Cue, find_cues
-from medlink.detection.assertion_rules import (
+from medlink.detection.assertion_kinds import (
     BACKWARD,
     FORWARD,
     HISTORICAL,

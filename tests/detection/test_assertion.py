@@ -12,7 +12,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span, SpanGroup
 
 from medlink.detection.assertion_cues import find_cues
-from medlink.detection.assertion_rules import Kind
+from medlink.detection.assertion_kinds import Kind
 from medlink.detection.assertion_scopes import Offsets, assert_findings
 from medlink.detection.pipeline import tokenise_by_words
 from medlink.detection.sentences import sentence_spans
