@@ -11,7 +11,7 @@ from medlink.detection.assertion_kinds import FORWARD, Kind, Rule
 from medlink.detection.assertion_rules import RULES
 
 # Where a cue may start: at a word, or at one of the marks that some cues start with.
-_PLACE = re.compile(r"(?<![^\W_])[^\W_]\w*|[,;:?(–-]")
+_PLACE = re.compile(r"(?<![^\W_])[^\W_]\w*|[,;:?(|–-]")
 _ELEMENT = re.compile(r"\\.|\[[^\]]*\]|.")
 _MARKING = frozenset(kind for kind in Kind if kind not in {Kind.PSEUDO, Kind.STOP, Kind.BREAK, Kind.VERB})
 

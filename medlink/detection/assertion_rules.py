@@ -32,7 +32,7 @@ _AUXILIARIES = "do does did is are was were has have had ca could would".split()
 _NOT = "not|" + "|".join(f"{word}n['’]t|{word}nt" for word in _AUXILIARIES)
 _CANNOT = "cannot|can not|can['’]t"
 _POINTING = "suspicious|suggestive|concerning|worrisome|indicative|diagnostic"
-_END = r"(?= ?(?:[.,;:)]|$|\n))"
+_END = r"(?= ?(?:[.,;:)|]|$))"
 _OUT = "ruled out|excluded"
 _RELATIVE = (
     "mother|father|mom|dad|parents?|sisters?|brothers?|siblings?|grand(?:mother|father|parents?)|aunts?|uncles?|"
@@ -76,7 +76,8 @@ _NEGATION = (
             rf"(?:{_BE}) (?:{_NOT}) (?:\w+ )?(?:{_SEEN})",
             rf"(?:{_NOT}) (?:\w+ )?(?:{_SEEN})",
             rf"(?:absent|denied|negative|unlikely|ruled out|excluded)(?:(?= in | on | at )|{_END})",
-            rf"(?::|\?|–|-) ?(?:no|none|nil|negative|denie[ds]|absent){_END}",
+            rf"(?::|\?|–|-|[|]) ?(?:no|none|nil|negative|denie[ds]|absent){_END}",
+            "(?:no|none|nil)(?= ?$)",
         ),
     ),
     Rule(Kind.SUFFIX, (NEGATED,), ("-free", "free(?! of| from)")),
@@ -130,7 +131,7 @@ _DOUBT = (
             r"(?:is|was|remains) (?:also )?(?:a|in the|on the|part of the) (?:\w+ )?(?:possibility|concern|"
             r"consideration|differential(?: diagnosis)?)",
             r"(?:would|could|might|may) (?:\w+ )?be (?:\w+ )?(?:considered|possible|present)",
-            r"\? ?(?=[.,;)]|$|\n)",
+            r"\? ?(?=[.,;)]|$)",
         ),
     ),
     Rule(Kind.BETWEEN, (UNCERTAIN,), ("versus|vs|vs[.]",)),
@@ -197,7 +198,8 @@ _HISTORY = (
         (HISTORICAL,),
         (
             "(?:past|prior|previous|remote|known|personal|distant|significant|extensive|strong|positive|medical) "
-            r"(?:(?!family)\w+ )?(?:history|hx) (?:of|for|significant for|includes|included|remarkable for|positive for)",
+            r"(?:(?!family)\w+ )?(?:history|hx) "
+            "(?:of|for|significant for|includes|included|remarkable for|positive for)",
             "history of|hx of|h/o|history significant for|history is significant for|history positive for",
             "(?:history|hx) (?:is |was )?(?:\\w+ )?(?:significant|remarkable|notable|positive|pertinent) for",
             "past (?:\\w+ ){0,2}(?:history|hx) (?:is |was )?(?:\\w+ )?(?:significant|remarkable|notable|positive) for",
@@ -223,7 +225,8 @@ _HISTORY = (
             r"(?:\d+|one|two|three|four|five|six|seven|eight|nine|ten|several|many|some|a few|few|a couple of) "
             r"(?:years|decades) (?:ago|earlier|prior|before)",
             r"(?:a|one) (?:year|decade) ago|years ago|(?:last|the previous) year",
-            "(?:has|have|had|is|was|now) (?:\\w+ )?(?:resolved|subsided|gone|gone away)|resolved|which (?:has )?resolved",
+            "(?:has|have|had|is|was|now) (?:\\w+ )?(?:resolved|subsided|gone away)|resolved|which (?:has )?resolved",
+            "(?:is|are) (?:now )?gone",
             r"(?:back )?in (?:the )?(?:19[0-9]0['’]?s|[5-9]0['’]?s)",
         ),
     ),
@@ -278,8 +281,8 @@ _CONDITION = (
         (HYPOTHETICAL,),
         (
             "(?:risks?|risk factors)(?:,? (?:and )?(?:benefits|alternatives|complications|risks|options)"
-            ")*(?: of (?:the )?(?:\\w+ ){1,4}?)? (?:include|includes|included|including|to include|such as|would include|are|were "
-            "discussed,? including)(?:,? but (?:are )?not limited to)?",
+            ")*(?: of (?:the )?(?:\\w+ ){1,4}?)? (?:include|includes|included|including|to include|such as|"
+            "would include|are|were discussed,? including)(?:,? but (?:are )?not limited to)?",
             "(?:possible|potential) (?:complications|risks|side effects)",
         ),
     ),

@@ -101,6 +101,8 @@ def _outside(cues: Sequence[Cue], findings: Sequence[Offsets]) -> list[Cue]:
 
 def _scope_end(text: str, cue: Cue, label: str, later: Iterable[Cue], finding: Offsets | None) -> int:
     """Where the scope of one category of a cue that looks forward ends, given the first finding behind it."""
+    if cue.kind is Kind.PREFIX:
+        return finding[1] if finding is not None and finding[0] == cue.end else cue.end
     reach = len(text) if cue.start == cue.end else cue.end + _REACH
     for other in later:
         if other.start > reach:

@@ -16,9 +16,9 @@ from medlink.detection.section_names import SYSTEM, nearest_section_of, section_
 # Where a heading may start: at a line's start, behind a list number or mark; or behind the end of a sentence, which in
 # transcripts that have lost their line ends is a stop and a comma, or a comma alone.
 _LINE = r"(?P<line>^[^\S\n]*(?:[-*•#>]+[^\S\n]*|\(?\d{1,2}[.)][^\S\n]+)?)"
-_STOP = r"(?:(?<=[.,:;!?)])\s*,\s*|(?<=[.!?;])\s+|,\s*)"
-_TEXT = r"(?P<heading>[A-Z](?:[^\W\d_]|[ \t\u00a0/&'’()-]){0,60}?)"
-_CLOSE = r"(?P<close>[^\S\n]{0,8}(?::|,(?=[A-Z0-9])|(?<=\s)-(?=\s)|(?=[\r\n]|\Z)))"
+_STOP = r"(?:(?<=[.,:;!?)])[^\S\n]*,[^\S\n]*|(?<=[.!?;])[^\S\n]+|,[^\S\n]*)"
+_TEXT = r"(?P<heading>[A-Z](?:[^\W\d_]|[^\S\r\n]|[/&'’()-]){0,60}?)"
+_CLOSE = r"(?P<close>[^\S\r\n]{0,8}(?::|,(?=[A-Z0-9])|(?<=\s)-(?=\s)|(?=[\r\n]|\Z)))"
 _HEADING = re.compile(f"(?:{_LINE}|{_STOP}){_TEXT}{_CLOSE}", re.MULTILINE)
 # A heading in capitals that the table lacks; shorter ones are often a finding's name ("COPD: stable").
 _UNKNOWN = re.compile(r"(?=.{6})[A-Z]{3,}(?:[ /&-]+[A-Z]+)*")
@@ -70,10 +70,11 @@ def _headings(text: str) -> Iterator[tuple[int, str]]:
         heading, close = match["heading"].strip(), match["close"].strip()
         name = section_of(heading)
         at_line = match["line"] is not None
+        start = match.start("line" if at_line else "heading")
         if name is not None and _is_heading(heading, close, at_line=at_line):
-            yield match.start("heading"), name
+            yield start, name
         elif name is None and close == ":" and _UNKNOWN.fullmatch(heading):
-            yield match.start("heading"), nearest_section_of(heading) or ""
+            yield start, nearest_section_of(heading) or ""
         position = match.end("heading")
 
 

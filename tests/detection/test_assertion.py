@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import groupby
+import re
+from collections.abc import Callable, Sequence
+from itertools import groupby, pairwise
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,12 @@ from medlink.detection.sentences import sentence_spans
 from tests.detection.marked import Marked, unmark
 
 _LINES = Path(__file__).with_name("assertion_sentences.txt").read_text(encoding="utf-8").splitlines()
+WRITINGS: dict[str, Callable[[str], str]] = {
+    "capitals": str.upper,
+    "tabs": lambda line: line.replace(" ", "\t"),
+    "no-break spaces": lambda line: line.replace(" ", "\N{NO-BREAK SPACE}"),
+    "Windows line ends": lambda line: line.replace(" ", "\r\n"),
+}
 SENTENCES = [line for line in _LINES if line and not line.startswith("#")]
 
 
@@ -44,6 +51,30 @@ def test_assert_findings_says_what_is_marked(line: str) -> None:
 def test_assert_findings_does_not_depend_on_spaces_or_case(line: str) -> None:
     note = unmark(line.replace(" ", "  ").replace("No ", "NO "))
     assert _asserted(note) == note.labels
+
+
+@pytest.mark.parametrize("write", WRITINGS.values(), ids=WRITINGS)
+def test_assert_findings_does_not_depend_on_how_words_are_written_and_spaced(write: Callable[[str], str]) -> None:
+    for line in SENTENCES:
+        note = unmark(line)
+        if len(sentence_spans(note.text)) == 1:
+            odd = unmark(write(line))
+            found = assert_findings(odd.text, list(odd.labels), (0, len(odd.text)))
+            assert [frozenset(assertion.labels) for assertion in found.values()] == list(note.labels.values()), line
+
+
+@pytest.mark.parametrize("unit", ["no fever, ", "mother with fever ", "if fever or ", "possible fever and ", "? - "])
+def test_assert_findings_comes_to_an_end_on_one_long_sentence(unit: str) -> None:
+    text = unit * (100_000 // len(unit))
+    findings = [(match.start(), match.end()) for match in re.finditer("fever", text)]
+    assert len(assert_findings(text, findings, (0, len(text)))) == len(findings)
+
+
+@given(st.text(alphabet=st.sampled_from("no if\t\n.,;:?()-–'e\u0301😀Nhistory of"), max_size=60))
+def test_find_cues_gives_ordered_cues_within_the_sentence(text: str) -> None:
+    cues = find_cues(text, (0, len(text)))
+    assert all(0 <= cue.start < cue.end <= len(text) for cue in cues)
+    assert all(left.end <= right.start for left, right in pairwise(cues))
 
 
 def test_assert_findings_takes_nested_findings() -> None:
