@@ -24,6 +24,8 @@ Offsets = tuple[int, int]
 # How many words may stand between "not" and what it negates, and between a finding and "… was ruled out".
 _NEAR_WORDS = 3
 _AFTER_WORDS = 5
+# Kinds of which a later cue reaches at least as far as an earlier one, so that the earlier need not reach beyond it.
+_COVERED = frozenset({Kind.PHRASE, Kind.CLAUSE, Kind.WHOLE})
 # How many characters a cue reaches at most; a list of denied symptoms seldom takes more.
 _REACH = 1000
 _WORD = re.compile(r"\w+")
@@ -107,6 +109,8 @@ def _scope_end(text: str, cue: Cue, label: str, later: Iterable[Cue], finding: O
     for other in later:
         if other.start > reach:
             break
+        if other.kind is cue.kind and label in other.labels and cue.kind in _COVERED and cue.start < cue.end:
+            return other.start
         if _ends(text, cue, label, other, finding):
             return other.start
     return reach

@@ -15,11 +15,13 @@ from medlink.detection.section_names import SYSTEM, nearest_section_of, section_
 
 # Where a heading may start: at a line's start, behind a list number or mark; or behind the end of a sentence, which in
 # transcripts that have lost their line ends is a stop and a comma, or a comma alone.
-_LINE = r"(?P<line>^[^\S\n]*(?:[-*•#>]+[^\S\n]*|\(?\d{1,2}[.)][^\S\n]+)?)"
-_STOP = r"(?:(?<=[.,:;!?)])[^\S\n]*,[^\S\n]*|(?<=[.!?;])[^\S\n]+|,[^\S\n]*)"
-_TEXT = r"(?P<heading>[A-Z](?:[^\W\d_]|[^\S\r\n]|[/&'’()-]){0,60}?)"
-_CLOSE = r"(?P<close>[^\S\r\n]{0,8}(?::|,(?=[A-Z0-9])|(?<=\s)-(?=\s)|(?=[\r\n]|\Z)))"
-_HEADING = re.compile(f"(?:{_LINE}|{_STOP}){_TEXT}{_CLOSE}", re.MULTILINE)
+_PLACE = re.compile(r"\A|[\n.,;:!?)]")
+_LINE = r"\n?(?P<before>[^\S\n]*(?:[-*•#>]+[^\S\n]*|\(?\d{1,2}[.)][^\S\n]+)?)"
+_STOP = r"(?:[.:;!?)][^\S\n]*,[^\S\n]*|[.!?;][^\S\n]+|,[^\S\n]*)"
+_TEXT = r"(?P<heading>[A-Z](?:[^\W\d_]|[^\S\r\n]|[/&'’()]|-(?!\s)){0,60}+)"
+_CLOSE = r"(?P<close>:|,(?=[A-Z0-9])|(?<=\s)-|(?=[\r\n]|\Z))"
+_AT_LINE = re.compile(_LINE + _TEXT + _CLOSE)
+_WITHIN_LINE = re.compile(_STOP + _TEXT + _CLOSE)
 # A heading in capitals that the table lacks; shorter ones are often a finding's name ("COPD: stable").
 _UNKNOWN = re.compile(r"(?=.{6})[A-Z]{3,}(?:[ /&-]+[A-Z]+)*")
 _EXAMINATION = "physical examination"
@@ -66,11 +68,16 @@ def find_sections(text: str) -> list[Section]:
 def _headings(text: str) -> Iterator[tuple[int, str]]:
     """Where the headings of a note start, and which sections they open."""
     position = 0
-    while match := _HEADING.search(text, position):
-        heading, close = match["heading"].strip(), match["close"].strip()
+    for place in _PLACE.finditer(text):
+        at_line = place.group() in {"", "\n"}
+        match = (
+            (_AT_LINE if at_line else _WITHIN_LINE).match(text, place.start()) if place.start() >= position else None
+        )
+        if match is None:
+            continue
+        heading, close = match["heading"].strip(), match["close"]
         name = section_of(heading)
-        at_line = match["line"] is not None
-        start = match.start("line" if at_line else "heading")
+        start = match.start("before" if at_line else "heading")
         if name is not None and _is_heading(heading, close, at_line=at_line):
             yield start, name
         elif name is None and close == ":" and _UNKNOWN.fullmatch(heading):
