@@ -36,12 +36,12 @@ _END = r"(?= ?(?:[.,;:)|]|$))"
 _OUT = "ruled out|excluded"
 _RELATIVE = (
     "mother|father|mom|dad|parents?|sisters?|brothers?|siblings?|grand(?:mother|father|parents?)|aunts?|uncles?|"
-    "cousins?|nieces?|nephews?|sons?|daughters?|twin|half[- ](?:sister|brother)|husband|wife|spouse|child|children|"
+    "cousins?|nieces?|nephews?|sons?|daughters?|twin|half[- ](?:sister|brother)|husband|wife|spouse|"
     "family members?|relatives?"
 )
 _KIN = "mother|father|mom|dad|parents|sister|sisters|brother|brothers|sibling|siblings|grandmother|grandfather|"
 _KIN += "grandparents|aunt|aunts|uncle|uncles|cousin|cousins|niece|nephew|son|sons|daughter|daughters|twin|husband|"
-_KIN += "wife|spouse|child|relative|relatives|family member|family members"
+_KIN += "wife|spouse|relative|relatives|family member|family members"
 _AILS = (
     "has|had|have|with|died|dies|deceased|passed away|is alive|alive|living|was diagnosed|were diagnosed|diagnosed|"
     "suffers|suffered|developed|is (?:a )?(?:\\w+ )?(?:with|affected)|was (?:also )?affected|are affected|"
@@ -63,7 +63,7 @@ _NEGATION = (
         (
             r"no (?:\w+ ){0,2}(?:increase|change|worsening|improvement)s?(?: in| of)?",
             "no further|no longer|no doubt|not only|not necessarily|not limited to",
-            "without (?:any )?(?:further|difficulty|increase|change|worsening)",
+            "without (?:any )?(?:further|difficulty|increase|change|worsening|exacerbating|aggravating|increasing)",
             rf"(?:{_NOT}) (?:\w+ )?(?:controlled|improved?|improving|resolved?|changed?|worsened|progressed)",
             "gram[- ]negative",
         ),
@@ -170,7 +170,7 @@ _DOUBT = (
             "not (?:certain|sure|clear)) (?:if|whether)",
             "whether",
             "(?:probably|likely|possibly|presumably) (?:has|have|had|is|was|represents?|represented|represent)",
-            "(?:what|which) (?:appears|seems|looks) (?:to be|like)|thought to be|thought to represent|felt to be",
+            "(?:what|which) (?:appears|seems|looks) (?:to be|like)|thought to be|thought to represent",
         ),
     ),
 )
@@ -186,7 +186,7 @@ _HISTORY = (
             rf"{_AMOUNT}(?:[- ](?:and a half[- ])?{_SPAN})?(?:[- ]?long)?(?: \w+)? history(?: of)?",
             rf"{_SPAN} history of|standing history of|{_SPAN}[- ]old",
             "old (?:man|woman|boy|girl|male|female|gentleman|lady)",
-            "longstanding history of|prior to|previous to|previously (?:noted|described|mentioned|seen|"
+            "longstanding history of|previously for|prior to|previous to|previously (?:noted|described|mentioned|seen|"
             "indicated|stated|discussed)",
             "history of (?:sudden|acute|abrupt|gradual|on and off|progressive|worsening|increasing)|old records",
             r"\d+[- ]?(?:year|yr|month|week|day)s?[- ]old",
@@ -376,7 +376,7 @@ _SCOPE_ENDS = (
     ),
     Rule(Kind.BREAK, (NEGATED, UNCERTAIN, HISTORICAL, HYPOTHETICAL), (";",)),
     Rule(Kind.BREAK, (NEGATED, UNCERTAIN, HYPOTHETICAL), (r":(?=\s)",)),
-    Rule(Kind.VERB, (), (_VERBS, "he|she|they|there|the patient|and (?:the|his|her|their)")),
+    Rule(Kind.VERB, (), (_VERBS, "being|he|she|they|there|the patient|and (?:the|his|her|their)")),
 )
 
 RULES: tuple[Rule, ...] = (*_EXPERIENCER, *_NEGATION, *_DOUBT, *_HISTORY, *_CONDITION, *_SCOPE_ENDS)

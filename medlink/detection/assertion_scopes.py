@@ -151,7 +151,7 @@ def _list_behind(text: str, cue: Cue, findings: Sequence[Offsets], *, any_list: 
     listed: list[Offsets] = []
     n_sure, reached = 0, cue.end
     for start, end in findings:
-        is_near = "," not in text[cue.end : start] and _count_words(text, cue.end, start) <= _NEAR_WORDS
+        is_near = not _NEW_CLAUSE.search(text, cue.end, start) and _count_words(text, cue.end, start) <= _NEAR_WORDS
         glue = _GLUE.fullmatch(text, reached, start)
         if not is_near and not glue and start >= reached:
             break

@@ -53,11 +53,12 @@ def find_sections(text: str) -> list[Section]:
     [('', 'COUGH\n'), ('past medical history', 'PMH: asthma.,'), ('family history', 'FAMILY HISTORY: ,None.')]
     """
     sections: list[Section] = []
-    name, start = "", 0
+    name, known, start = "", "", 0
     for place, heading_name in _headings(text):
         following = heading_name
         if heading_name == SYSTEM:
-            following = name if name in _DIVIDED else _EXAMINATION
+            following = known if known in _DIVIDED else _EXAMINATION
+        known = following or known
         if following != name:
             if start < place:
                 sections.append(Section(name, start, place))
