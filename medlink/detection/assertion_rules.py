@@ -126,7 +126,7 @@ _DOUBT = (
             rf"(?:{_CANNOT}|{_NOT}) (?:\w+ )?(?:be |been )?(?:\w+ )?(?:{_OUT})",
             rf"(?:has|have|had|is|was|are|were|could|can) not (?:\w+ )?(?:been |be )?(?:\w+ )?(?:{_OUT})",
             rf"(?:{_BE}) (?:\w+ )?(?:suspected|possible|probable|likely|questionable|questioned|considered|"
-            r"presumed)(?! (?:due|secondary|related|from|to|that))",
+            r"presumed)(?= ?[.,;:)|]| ?$| (?:in|on|at|but|and|or|given|because|based|as|with|by|for|however))",
             r"(?:needs?|need|remains?) to be (?:ruled out|excluded|considered)|(?:remains?) (?:possible|a possibility)",
             r"(?:is|was|remains) (?:also )?(?:a|in the|on the|part of the) (?:\w+ )?(?:possibility|concern|"
             r"consideration|differential(?: diagnosis)?)",
@@ -168,7 +168,7 @@ _DOUBT = (
             r"(?:may|might|could) (?:\w+ )?(?:have|be|represent|indicate|suggest|reflect|include)",
             "(?:unclear|uncertain|unsure|unknown|wonder|wonders|wondering|determine|question|see|ascertain|"
             "not (?:certain|sure|clear)) (?:if|whether)",
-            "whether",
+            "whether|suggests that|suggested that|suggesting that",
             "(?:probably|likely|possibly|presumably) (?:has|have|had|is|was|represents?|represented|represent)",
             "(?:what|which) (?:appears|seems|looks) (?:to be|like)|thought to be|thought to represent",
         ),
@@ -220,7 +220,8 @@ _HISTORY = (
         Kind.AFTER,
         (HISTORICAL,),
         (
-            "in the (?:remote |distant )?past|in the past|as a (?:young )?(?:child|teenager|baby|infant|kid|boy|girl)",
+            "in the (?:remote |distant )?past(?! (?:\\w+ )?(?:few |couple of )?(?:hour|day|week|month|year)s?)",
+            "as a (?:young )?(?:child|teenager|baby|infant|kid|boy|girl)",
             "in (?:early )?(?:childhood|infancy|adolescence|youth)|during (?:childhood|infancy|adolescence)",
             r"(?:\d+|one|two|three|four|five|six|seven|eight|nine|ten|several|many|some|a few|few|a couple of) "
             r"(?:years|decades) (?:ago|earlier|prior|before)",
