@@ -33,7 +33,7 @@ class Kind(Enum):
     STOP = auto()
     """Ends scopes of its categories."""
     BREAK = auto()
-    """Ends scopes of its categories, except those of the rest of the sentence."""
+    """Ends scopes of its categories, except what the section says."""
     VERB = auto()
     """Opens a new clause."""
 

@@ -375,8 +375,8 @@ _SCOPE_ENDS = (
             "(?:cause|causes|etiology|origin|source|reason|explanation|explanations) (?:of|for)",
         ),
     ),
-    Rule(Kind.BREAK, (NEGATED, UNCERTAIN, HISTORICAL, HYPOTHETICAL), (";",)),
-    Rule(Kind.BREAK, (NEGATED, UNCERTAIN, HYPOTHETICAL), (r":(?=\s)",)),
+    Rule(Kind.BREAK, (NEGATED, UNCERTAIN, HISTORICAL, FAMILY), (";",)),
+    Rule(Kind.BREAK, (NEGATED, UNCERTAIN), (r":(?=\s)",)),
     Rule(Kind.VERB, (), (_VERBS, "being|he|she|they|there|the patient|and (?:the|his|her|their)")),
 )
 

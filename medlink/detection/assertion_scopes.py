@@ -101,15 +101,20 @@ def _outside(cues: Sequence[Cue], findings: Sequence[Offsets]) -> list[Cue]:
     return [cue for cue in cues if taken.isdisjoint(range(cue.start, cue.end))]
 
 
+def _is_evidence(cue: Cue) -> bool:
+    """Whether a cue stands for what the section says, and not for words."""
+    return cue.start == cue.end
+
+
 def _scope_end(text: str, cue: Cue, label: str, later: Iterable[Cue], finding: Offsets | None) -> int:
     """Where the scope of one category of a cue that looks forward ends, given the first finding behind it."""
     if cue.kind is Kind.PREFIX:
         return finding[1] if finding is not None and finding[0] == cue.end else cue.end
-    reach = len(text) if cue.start == cue.end else cue.end + _REACH
+    reach = len(text) if _is_evidence(cue) else cue.end + _REACH
     for other in later:
         if other.start > reach:
             break
-        if other.kind is cue.kind and label in other.labels and cue.kind in _COVERED and cue.start < cue.end:
+        if other.kind is cue.kind and label in other.labels and cue.kind in _COVERED and not _is_evidence(cue):
             return other.start
         if _ends(text, cue, label, other, finding):
             return other.start
@@ -120,10 +125,10 @@ def _ends(text: str, cue: Cue, label: str, other: Cue, finding: Offsets | None) 
     """Whether a later cue ends the scope of one category of this one."""
     if other.kind is Kind.STOP:
         return label in other.labels
+    if other.kind is Kind.BREAK:
+        return label in other.labels and not _is_evidence(cue)
     if cue.kind is Kind.WHOLE:
         return False
-    if other.kind is Kind.BREAK:
-        return label in other.labels
     passed = finding is not None and finding[1] <= other.start
     if other.kind is Kind.VERB:
         return cue.kind is Kind.PHRASE or passed or _NEW_CLAUSE.search(text, cue.end, other.start) is not None
