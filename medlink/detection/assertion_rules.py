@@ -4,7 +4,8 @@ After NegEx (Chapman et al. 2001, "A simple algorithm for identifying negated fi
 summaries", J Biomed Inform 34(5)) and ConText (Harkema et al. 2009, "ConText: an algorithm for determining negation,
 experiencer, and temporal status from clinical reports", J Biomed Inform 42(5)): a cue has a category and a direction,
 and what ends its scope depends on the category. We differ in that the scope follows the cue's grammar, in the category
-of doubt, and in that conditions of any kind are hypothetical. "Consistent with" is no doubt here: a report that says
+of doubt, and in that conditions of any kind are hypothetical. medspaCy has ConText ready to use, but on Python 3.11
+asks for a spaCy below 3.8. "Consistent with" is no doubt here: a report that says
 so has decided.
 """
 

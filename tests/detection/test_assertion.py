@@ -159,6 +159,40 @@ def test_component_keeps_the_sentences_and_assertions_of_others() -> None:
     assert [ent._.medlink_assertion for ent in doc.ents] == [("negated",), ("negated", "family")]
 
 
+@pytest.mark.parametrize(
+    ("note", "labels"),
+    [
+        ("FAMILY HISTORY: [fever]", ("family",)),
+        ("FAMILY HISTORY: No [fever]", ("negated", "family")),
+        ("FAMILY HISTORY: Father: [fever]; well", ("family",)),
+        ("FAMILY HISTORY: Unknown; the patient has [fever]", ()),
+        ("PAST MEDICAL HISTORY: [fever], treated because of pain", ("historical",)),
+        ("PAST MEDICAL HISTORY: Warfarin because of [fever]", ("historical",)),
+        ("PAST MEDICAL HISTORY: Gout, currently [fever]", ()),
+        ("PAST MEDICAL HISTORY: No [fever]", ("negated",)),
+        ("PAST SURGICAL HISTORY: Surgery for [fever]", ("historical",)),
+        ("RETURN PRECAUTIONS: [fever]", ("hypothetical",)),
+        ("DIFFERENTIAL DIAGNOSIS: [fever]", ("uncertain",)),
+        ("RISKS: [fever]", ("hypothetical",)),
+        ("PLAN: [fever]", ()),
+    ],
+)
+def test_component_counts_what_the_section_says(note: str, labels: tuple[str, ...]) -> None:
+    marked = unmark(note)
+    nlp, doc, spans = _doc(marked.text, "fever")
+    doc.ents = spans
+    nlp.add_pipe("medlink_sections", before="medlink_assertion")
+    for _, component in nlp.pipeline:
+        doc = component(doc)
+    assert doc.ents[0]._.medlink_assertion == labels
+
+
+def test_component_needs_no_sections() -> None:
+    nlp, doc, spans = _doc("ALLERGIES: fever", "fever")
+    doc.ents = spans
+    assert nlp.get_pipe("medlink_assertion")(doc).ents[0]._.medlink_assertion == ()
+
+
 @pytest.mark.parametrize("text", ["", "No.", "\n"])
 def test_component_takes_docs_without_mentions(text: str) -> None:
     nlp, doc, _ = _doc(text)
