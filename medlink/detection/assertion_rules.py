@@ -32,7 +32,7 @@ _BE = "is|are|was|were|has been|have been|had been|being"
 _AUXILIARIES = "do does did is are was were has have had ca could would".split()
 _NOT = "not|" + "|".join(f"{word}n['’]t|{word}nt" for word in _AUXILIARIES)
 _CANNOT = "cannot|can not|can['’]t"
-_POINTING = "suspicious|suggestive|concerning|worrisome|indicative|diagnostic"
+_POINTING = "consistent|compatible|suspicious|suggestive|concerning|worrisome|indicative|diagnostic"
 _END = r"(?= ?(?:[.,;:)|]|$))"
 _OUT = "ruled out|excluded"
 _RELATIVE = (
@@ -88,8 +88,8 @@ _NEGATION = (
         (NEGATED,),
         (
             r"(?:no|without) (?:\w+ )?(?:evidence|signs?|symptoms?|history|complaints?|indication) (?:of|for)",
-            rf"no (?:\w+ ){{0,3}}(?:that (?:are|is) )?(?:{_POINTING}) (?:for|of)",
-            rf"(?:{_NOT}) (?:\w+ )?(?:{_POINTING}) (?:for|of)",
+            rf"no (?:\w+ ){{0,3}}(?:that (?:are|is) )?(?:{_POINTING}) (?:for|of|with)",
+            rf"(?:{_NOT}) (?:\w+ )?(?:{_POINTING}) (?:for|of|with)",
             "(?:,|;|:) negative(?! for)",
             "no|without|w/o|absence of|negative for|free of|free from",
         ),
@@ -272,7 +272,8 @@ _CONDITION = (
             "(?:as needed|prn|p[.]r[.]n[.]|p[.]r[.]n)(?: for| any)?",
             "(?:at )?(?:(?:increased|high|higher|low|lower|elevated|significant|small|minimal) )?risks? "
             "(?:of|for|factors? for)",
-            "(?:prevent|prevention of|preventing|prophylaxis for|prophylaxis against|to avoid|avoidance of)",
+            "prevent(?! (?:his|her|their|these))",
+            "(?:prevention of|preventing|prophylaxis for|prophylaxis against|to avoid|avoidance of)",
             "screening for|predispose(?:s|d)? to|predisposes (?:\\w+ )?to|can cause|may cause|might cause|could cause",
             "can lead to|may lead to|could lead to|may result in|could result in|can result in",
             "side effects (?:of|such as|including|include|like)",
@@ -282,7 +283,9 @@ _CONDITION = (
         Kind.WHOLE,
         (HYPOTHETICAL,),
         (
-            "(?:risks?|risk factors)(?:,? (?:and )?(?:benefits|alternatives|complications|risks|options)"
+            r"risks? (?:[\w,]+ ){0,14}?including(?:,? but not limited to)?",
+            "risk factors such as",
+            "(?:risks?)(?:,? (?:and )?(?:benefits|alternatives|complications|risks|options)"
             ")*(?: of (?:the )?(?:\\w+ ){1,4}?)? (?:include|includes|included|including|to include|such as|"
             "would include|are|were discussed,? including)(?:,? but (?:are )?not limited to)?",
             "(?:possible|potential) (?:complications|risks|side effects)",
