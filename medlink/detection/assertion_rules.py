@@ -4,9 +4,8 @@ After NegEx (Chapman et al. 2001, "A simple algorithm for identifying negated fi
 summaries", J Biomed Inform 34(5)) and ConText (Harkema et al. 2009, "ConText: an algorithm for determining negation,
 experiencer, and temporal status from clinical reports", J Biomed Inform 42(5)): a cue has a category and a direction,
 and what ends its scope depends on the category. We differ in that the scope follows the cue's grammar, in the category
-of doubt, and in that conditions of any kind are hypothetical. medspaCy has ConText ready to use, but on Python 3.11
-asks for a spaCy below 3.8. "Consistent with" is no doubt here: a report that says
-so has decided.
+of doubt, and in that conditions of any kind are hypothetical. "Consistent with" is no doubt here: a report that says so
+has decided. medspaCy has ConText ready to use, but on Python 3.11 asks for a spaCy below 3.8.
 """
 
 from __future__ import annotations
@@ -40,9 +39,6 @@ _RELATIVE = (
     "cousins?|nieces?|nephews?|sons?|daughters?|twin|half[- ](?:sister|brother)|husband|wife|spouse|"
     "family members?|relatives?"
 )
-_KIN = "mother|father|mom|dad|parents|sister|sisters|brother|brothers|sibling|siblings|grandmother|grandfather|"
-_KIN += "grandparents|aunt|aunts|uncle|uncles|cousin|cousins|niece|nephew|son|sons|daughter|daughters|twin|husband|"
-_KIN += "wife|spouse|relative|relatives|family member|family members"
 _AILS = (
     "has|had|have|with|died|dies|deceased|passed away|is alive|alive|living|was diagnosed|were diagnosed|diagnosed|"
     "suffers|suffered|developed|is (?:a )?(?:\\w+ )?(?:with|affected)|was (?:also )?affected|are affected|"
@@ -331,10 +327,10 @@ _EXPERIENCER = (
         (
             r"(?:family|familial) (?:medical |psychiatric )?(?:history|hx)(?: of| for|:)?",
             "fhx|fh:|fam hx",
-            rf"(?:{_KIN}) (?:(?:is|was|and|also|both|who|apparently|reportedly) ){{0,2}}?(?:{_AILS})"
+            rf"(?:{_RELATIVE}) (?:(?:is|was|and|also|both|who|apparently|reportedly) ){{0,2}}?(?:{_AILS})"
             rf"(?: of| from| at age| to)?(?! (?:{_TELLS}))",
-            rf"(?:{_KIN})(?:['’]s)? (?:history|hx|side)(?: of)?",
-            rf"(?:{_KIN}) ?(?::|\(|-(?= )|–)",
+            rf"(?:{_RELATIVE})(?:['’]s)? (?:history|hx|side)(?: of)?",
+            rf"(?:{_RELATIVE}) ?(?::|\(|-(?= )|–)",
         ),
     ),
     Rule(

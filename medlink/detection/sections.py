@@ -70,10 +70,10 @@ def _headings(text: str) -> Iterator[tuple[int, str]]:
     """Where the headings of a note start, and which sections they open."""
     position = 0
     for place in _PLACE.finditer(text):
+        if place.start() < position:
+            continue
         at_line = place.group() in {"", "\n"}
-        match = (
-            (_AT_LINE if at_line else _WITHIN_LINE).match(text, place.start()) if place.start() >= position else None
-        )
+        match = (_AT_LINE if at_line else _WITHIN_LINE).match(text, place.start())
         if match is None:
             continue
         heading, close = match["heading"].strip(), match["close"]
