@@ -24,6 +24,7 @@ from medlink.linking.assemble import load_linker
 from medlink.linking.linker import Linker
 from medlink.linking.portable import read_linker, write_linker
 from medlink.linking.recipe import Recipe
+from medlink.linking.selection import LinkFilter, Selection, make_filter
 from medlink.linking.settings import LinkerSettings
 from medlink.records import Link
 from medlink.store.workspace import default_workspace_root
@@ -76,16 +77,21 @@ class MedlinkPipe:
     """Links the mentions of each doc to concepts.
 
     Mentions are what is in ``doc.ents``, or in a span group. In a doc on which no component has set entities, not even
-    none, the component first finds mentions itself: the ontology's names, abbreviations, negation.
+    none, the component first finds mentions itself: the ontology's names, abbreviations, sections, assertion.
 
     Sets ``ent.kb_id_`` (empty for NIL), ``ent._.kb_ents`` and ``ent._.medlink``. The linker is loaded at first use.
 
     :param nlp: the pipeline that the component is part of.
+    :param selection: mentions whose links it does not want leave ``doc.ents``, or the span group.
     """
 
-    def __init__(self, nlp: Language, name: str, recipe: Recipe, source: MentionSource) -> None:
+    def __init__(
+        self, nlp: Language, name: str, recipe: Recipe, source: MentionSource, *, selection: Selection
+    ) -> None:
         register_attributes()
         self.name = name
+        self._selection = selection
+        self._filter: LinkFilter | None = None
         self._nlp, self._recipe, self._source = nlp, recipe, source
         self._linker: Linker | None = None
         self._detection: tuple[Component, ...] | None = None
@@ -96,6 +102,13 @@ class MedlinkPipe:
         if self._linker is None:
             self._linker = load_linker(self._recipe, show_progress=True)
         return self._linker
+
+    @property
+    def wanted(self) -> LinkFilter:
+        """What of the links stays; made ready at first use."""
+        if self._filter is None:
+            self._filter = make_filter(self._selection, lambda: self.linker.lexicon)
+        return self._filter
 
     def __call__(self, doc: Doc) -> Doc:
         """The doc with its links."""
@@ -136,6 +149,8 @@ class MedlinkPipe:
         spans = []
         for span in self._source.spans(doc):
             link = links[span.start_char, span.end_char]
+            if not self.wanted.keeps(link):
+                continue
             linked = Span(doc, span.start, span.end, span.label, kb_id=link.concept_id or NIL, span_id=span.id)
             linked._.kb_ents = [(candidate.concept_id, candidate.score) for candidate in link.candidates]
             linked._.medlink_row = link_row(link)
@@ -155,7 +170,7 @@ class MedlinkPipe:
         :raises ArtifactError: when a file is missing or damaged.
         :raises EncoderError: when the encoder is not the one that made the index.
         """
-        self._linker, self._detection = read_linker(Path(path), self._recipe), None
+        self._linker, self._detection, self._filter = read_linker(Path(path), self._recipe), None, None
         return self
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
@@ -184,6 +199,9 @@ class MedlinkPipe:
         "spans_key": None,
         "top_k": _DEFAULTS.top_k,
         "threshold": _DEFAULTS.threshold,
+        "drop": [],
+        "keep_branches": [],
+        "keep_types": [],
     },
     default_score_weights={"nel_micro_f": 1.0, "nel_micro_r": None, "nel_micro_p": None},
 )
@@ -199,8 +217,13 @@ def make_medlink(
     spans_key: str | None,
     top_k: int,
     threshold: float,
+    drop: list[str],
+    keep_branches: list[str],
+    keep_types: list[str],
 ) -> MedlinkPipe:
-    """The medlink component; see :class:`MedlinkPipe` and :class:`medlink.linking.recipe.Recipe`."""
+    """The medlink component; see :class:`MedlinkPipe`, :class:`medlink.linking.recipe.Recipe` and
+    :class:`medlink.linking.selection.Selection`.
+    """
     recipe = Recipe(
         workspace=Path(workspace) if workspace else default_workspace_root(),
         ontology=ontology,
@@ -210,4 +233,5 @@ def make_medlink(
         device=device,
         linking=LinkerSettings(top_k=top_k, threshold=threshold),
     )
-    return MedlinkPipe(nlp, name, recipe, MentionSource(spans_key))
+    selection = Selection(drop=tuple(drop), branches=tuple(keep_branches), types=tuple(keep_types))
+    return MedlinkPipe(nlp, name, recipe, MentionSource(spans_key), selection=selection)

@@ -55,6 +55,12 @@ def test_component_sets_kb_ents_like_scispacy_and_the_whole_link(nlp: Language) 
     assert link.candidates[0].name == "Seizure"
 
 
+def test_component_drops_by_assertion_and_branch(config: dict[str, Any]) -> None:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("medlink", config=config | {"drop": ["negated", "family"], "keep_branches": ["HP:0012210"]})
+    assert links_of(nlp(TEXT)) == [("renal cyst", "HP:0000107")]
+
+
 def test_component_honours_entities_set_by_others(nlp: Language, config: dict[str, Any]) -> None:
     ruler = nlp.add_pipe("entity_ruler", before="medlink")
     ruler.add_patterns([{"label": "FINDING", "pattern": "kidney cysts"}])  # type: ignore[attr-defined]
@@ -153,7 +159,15 @@ def test_bytes_give_the_same_pipeline(nlp: Language, config: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize(
-    "name", ["medlink", "medlink_abbreviations", "medlink_dictionary", "medlink_negation", "medlink_sentences"]
+    "name",
+    [
+        "medlink",
+        "medlink_abbreviations",
+        "medlink_assertion",
+        "medlink_dictionary",
+        "medlink_sections",
+        "medlink_sentences",
+    ],
 )
 def test_factory_is_found_through_its_entry_point(name: str) -> None:
     code = f"import spacy; nlp = spacy.blank('en'); nlp.add_pipe('{name}'); print(nlp.pipe_names)"

@@ -25,6 +25,7 @@ from medlink.formats.notes import read_notes
 from medlink.formats.writers import WRITERS, check_output, write_links
 from medlink.linking.journal import Journal
 from medlink.linking.recipe import Recipe
+from medlink.linking.selection import LinkFilter, Selection, make_filter
 from medlink.linking.settings import LinkerSettings
 from medlink.records import Document, LinkedDocument
 
@@ -42,14 +43,16 @@ class Summary:
     n_links: int = 0
     n_nil: int = 0
     n_negated: int = 0
+    n_dropped: int = 0
     n_resumed: int = 0
     skipped: list[str] = field(default_factory=list)
     seconds: float = 0.0
     written: list[str] = field(default_factory=list)
 
-    def count(self, linked: LinkedDocument) -> None:
+    def count(self, linked: LinkedDocument, *, n_dropped: int) -> None:
         """Adds one note."""
         self.n_notes += 1
+        self.n_dropped += n_dropped
         for link in linked.links:
             self.n_links += link.concept_id is not None
             self.n_nil += link.concept_id is None
@@ -84,12 +87,40 @@ class Summary:
     type=click.FloatRange(0, 1),
     help="A mention whose best score is lower stays without a concept.",
 )
+@click.option(
+    "--drop",
+    metavar="LABELS",
+    default="",
+    help="Leave out mentions with one of these labels: negated, uncertain, historical, hypothetical, family; "
+    "several are joined by commas.",
+)
+@click.option(
+    "--keep-branch",
+    "keep_branches",
+    multiple=True,
+    metavar="ID",
+    help="Write only links to this concept and all below it; all else is still linked to (may be given several times).",
+)
+@click.option(
+    "--keep-type",
+    "keep_types",
+    multiple=True,
+    metavar="TYPE",
+    help="Write only links to concepts of this semantic type (may be given several times).",
+)
 @click.option("--nested", is_flag=True, help="Also keep mentions inside longer ones.")
 @click.option(
     "--ner",
     metavar="PIPELINE",
     help="Take the mentions of this spaCy pipeline instead of the ontology's names; 'default' adds those of medlink's "
     "own recogniser of diseases and chemicals to the ontology's names.",
+)
+@click.option(
+    "--keep",
+    default=DetectionSettings().keep,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help="A span less likely to be a mention is left out: higher for precision, lower for recall.",
 )
 @click.option(
     "--workers",
@@ -119,8 +150,13 @@ def link(sources: tuple[str, ...], **options: Any) -> None:
         notes=NoteOptions(id_field=options["id_field"], text_field=options["text_field"]),
         recipe=make_recipe(
             options,
-            detection=DetectionSettings(nested=options["nested"], ner=options["ner"]),
+            detection=DetectionSettings(nested=options["nested"], ner=options["ner"], keep=options["keep"]),
             linking=LinkerSettings(top_k=options["top_k"], threshold=options["threshold"]),
+        ),
+        selection=Selection(
+            drop=tuple(label.strip() for label in options["drop"].split(",") if label.strip()),
+            branches=tuple(options["keep_branches"]),
+            types=tuple(options["keep_types"]),
         ),
         n_workers=options["workers"],
         format=options["format_"],
@@ -150,6 +186,7 @@ class _Request:
     sources: tuple[str, ...]
     notes: NoteOptions
     recipe: Recipe
+    selection: Selection
     n_workers: int
     format: str
     show: bool
@@ -162,20 +199,22 @@ def _to_standard_output(request: _Request, summary: Summary, *, resume: bool, as
             where="--out",
             expected=f"--out, or one of {', '.join(STREAMED)} without --resume and --json",
         )
-    linked = _counted(_annotate(_readable(request, summary), request), request, summary)
+    linked = _chosen(_annotate(_readable(request, summary), request), _make_filter(request), request, summary)
     STREAMED[request.format](linked, sys.stdout.buffer)
 
 
 def _to_file(request: _Request, summary: Summary, out: Path, *, resume: bool) -> None:
     """Links into a journal beside the output, then writes the output in one go: it is whole or absent."""
     check_output(out, format=request.format)
+    wanted = _make_filter(request)
     journal = Journal(out, {"medlink": __version__, "recipe": repr(request.recipe), "sources": repr(request.sources)})
     summary.n_resumed = journal.start(resume=resume)
     documents = _readable(request, summary)
     linked = journal.complete(documents, lambda rest: _annotate(rest, request), n_done=summary.n_resumed)
-    for _ in _counted(linked, request, summary):
+    for _ in _chosen(linked, wanted, request, summary):
         pass
-    summary.written = [str(path) for path in write_links(journal.read(), out, format=request.format)]
+    chosen = map(wanted.apply, journal.read())
+    summary.written = [str(path) for path in write_links(chosen, out, format=request.format)]
     journal.remove()
 
 
@@ -185,6 +224,13 @@ def _annotate(documents: Iterable[Document], request: _Request) -> Iterator[Link
     )
 
     return annotate(documents, request.recipe, n_workers=request.n_workers, show_progress=sys.stderr.isatty())
+
+
+def _make_filter(request: _Request) -> LinkFilter:
+    """The filter of a request; the ontology is read only for what asks for it, before any note is."""
+    from medlink.linking.assemble import load_lexicon  # as above
+
+    return make_filter(request.selection, lambda: load_lexicon(request.recipe, show_progress=sys.stderr.isatty()))
 
 
 def _readable(request: _Request, summary: Summary) -> Iterator[Document]:
@@ -197,12 +243,16 @@ def _readable(request: _Request, summary: Summary) -> Iterator[Document]:
             yield item
 
 
-def _counted(linked: Iterable[LinkedDocument], request: _Request, summary: Summary) -> Iterator[LinkedDocument]:
+def _chosen(
+    linked: Iterable[LinkedDocument], wanted: LinkFilter, request: _Request, summary: Summary
+) -> Iterator[LinkedDocument]:
+    """The documents with the links that are wanted, counted and shown."""
     for document in tqdm(linked, desc="linking", unit="note", disable=None):
-        summary.count(document)
+        chosen = wanted.apply(document)
+        summary.count(chosen, n_dropped=len(document.links) - len(chosen.links))
         if request.show:
-            show_document(document)
-        yield document
+            show_document(chosen)
+        yield chosen
 
 
 def _report(summary: Summary, *, as_json: bool) -> None:
@@ -210,9 +260,11 @@ def _report(summary: Summary, *, as_json: bool) -> None:
         click.echo(json.dumps(asdict(summary)))
         return
     resumed = f" ({summary.n_resumed} of them from the interrupted run)" if summary.n_resumed else ""
+    dropped = f"{summary.n_dropped} mentions left out, " if summary.n_dropped else ""
     click.echo(
         f"{summary.n_notes} notes{resumed}, {summary.n_links} links ({summary.n_negated} negated), "
-        f"{summary.n_nil} mentions without a concept, {len(summary.skipped)} notes skipped, {summary.seconds:.1f} s",
+        f"{summary.n_nil} mentions without a concept, {dropped}{len(summary.skipped)} notes skipped, "
+        f"{summary.seconds:.1f} s",
         err=True,
     )
     for path in summary.written[:5]:

@@ -32,7 +32,7 @@ _LINKER_OPTIONS = (
         "branches",
         multiple=True,
         metavar="ID",
-        help="Keep only this concept and all below it (may be given several times). [default: the catalogue's]",
+        help="Link only to this concept and all below it (may be given several times). [default: the catalogue's]",
     ),
     click.option(
         "--encoder",

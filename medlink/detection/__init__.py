@@ -1,1 +1,1 @@
-"""Text to mentions: dictionary matches, abbreviations, negation."""
+"""Text to mentions: dictionary matches, abbreviations, sections, assertion."""

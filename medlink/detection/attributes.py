@@ -8,15 +8,22 @@ from spacy.tokens import Span
 SPANS_KEY = "medlink"
 LABEL = "CONCEPT"
 
-_DEFAULTS: dict[str, object] = {"medlink_expanded": "", "medlink_assertion": (), "medlink_detection": None}
+_DEFAULTS: dict[str, object] = {
+    "medlink_expanded": "",
+    "medlink_section": "",
+    "medlink_assertion": (),
+    "medlink_detection": None,
+}
 
 
 def register_attributes() -> None:
-    """Make ``span._.medlink_expanded``, ``medlink_assertion`` and ``medlink_detection`` known to spaCy.
+    """Make ``span._.medlink_expanded``, ``medlink_section``, ``medlink_assertion`` and ``medlink_detection`` known.
 
-    The first is the long form of an abbreviation (a string), the second the labels of what the note says about the
-    mention, such as ``("negated",)``, as :attr:`medlink.records.Assertion.labels` gives them. The third is the
-    probability of a recognised mention, ``None`` for others.
+    The first is what to look up instead of the surface: the long form of an abbreviation, or the name that the surface
+    is read as (a string). The second is the section that the mention stands in, such as ``"family history"``, and the
+    third the labels of what the note says about it, such as ``("negated",)``, as
+    :attr:`medlink.records.Assertion.labels` gives them. The last is the probability that the span is a mention,
+    ``None`` where nobody asked.
     """
     for name, default in _DEFAULTS.items():
         if not Span.has_extension(name):

@@ -55,6 +55,7 @@ def _mention(span: Span, doc_id: str, sentence: tuple[int, int]) -> Mention:
         surface=span.text,
         expanded=span._.medlink_expanded,
         sentence=sentence,
+        section=span._.medlink_section,
         assertion=Assertion(**dict.fromkeys(span._.medlink_assertion, True)),
         label="" if span.label_ == LABEL else span.label_,
     )

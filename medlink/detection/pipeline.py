@@ -14,11 +14,12 @@ from medlink.errors import SettingError
 from medlink.ontology.lexicon import Lexicon
 
 # The components are known to spaCy by the names in pyproject.toml; importing them here makes them known in a checkout.
-from medlink.detection import abbreviations, dictionary, negation, recogniser, sentences  # noqa: F401  isort: skip
+from medlink.detection import abbreviations, assertion, dictionary, recogniser, sections, sentences  # noqa: F401  isort: skip
 
 
 def build_detector(lexicon: Lexicon, *, settings: DetectionSettings) -> Language:
-    """A spaCy pipeline that finds mentions, expands the abbreviations that a note defines, and marks what is negated.
+    """A spaCy pipeline that finds mentions, expands the abbreviations that a note defines, and says in
+    which section each stands and what the note says about it.
 
     The mentions are in ``doc.ents``, with ``settings.nested`` also in ``doc.spans["medlink"]``;
     :func:`medlink.detection.mentions.mentions_of` reads them. Notes may have any length.
@@ -28,7 +29,7 @@ def build_detector(lexicon: Lexicon, *, settings: DetectionSettings) -> Language
     """
     nlp = _blank(lexicon, settings) if settings.ner in (None, DEFAULT_NER) else _load(settings.ner)
     nlp.max_length = sys.maxsize
-    for name in ("medlink_abbreviations", "medlink_negation"):
+    for name in ("medlink_abbreviations", "medlink_sections", "medlink_assertion"):
         if name not in nlp.pipe_names:
             nlp.add_pipe(name)
     return nlp

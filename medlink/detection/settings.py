@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 DEFAULT_NER = "default"
 #: Least probability of being a mention.
-DEFAULT_KEEP = 0.5
+DEFAULT_KEEP = 0.25
 
 
 @dataclass(frozen=True, slots=True)

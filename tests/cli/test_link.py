@@ -113,6 +113,51 @@ def test_link_changes_nothing_with_workers_or_order(notes: Path, options: list[s
     assert [json.loads(line)["id"] for line in two] == ["c", "a", "b"]
 
 
+def test_link_drops_by_assertion(notes: Path, options: list[str], tmp_path: Path) -> None:
+    result = run("link", notes, "--out", tmp_path / "o.jsonl", "--drop", "negated, family", *options)
+    assert result.exit_code == 0, result.output
+    assert [found(line) for line in read_lines(tmp_path / "o.jsonl")] == [
+        [("renal cyst", "HP:0000107")],
+        [("Heart attack", "HP:0001658")],
+        [],
+    ]
+    assert "3 notes, 2 links (0 negated)" in result.output
+    assert "2 mentions left out" in result.output
+
+
+def test_link_keeps_a_branch_and_a_type(notes: Path, options: list[str], tmp_path: Path) -> None:
+    chosen = ("--keep-branch", "HP:0012210", "--keep-type", "human_phenotype")
+    result = run("link", notes, "--out", tmp_path / "o.jsonl", *chosen, *options, "--json")
+    assert result.exit_code == 0, result.output
+    assert [[concept for _, concept in found(line)] for line in read_lines(tmp_path / "o.jsonl")] == [
+        ["HP:0000107"],
+        ["HP:0000107"],
+        [],
+    ]
+    assert json.loads(result.stdout)["n_dropped"] == 2
+
+
+@pytest.mark.parametrize("wrong", [("--drop", "maybe"), ("--keep-branch", "HP:9"), ("--keep-type", "T047")])
+def test_link_refuses_what_it_cannot_choose_by(
+    notes: Path, options: list[str], tmp_path: Path, wrong: tuple[str, str]
+) -> None:
+    result = run("link", notes, "--out", tmp_path / "o.jsonl", *wrong, *options)
+    assert result.exit_code != 0
+    assert wrong[1] in result.output
+    assert list(tmp_path.glob("*o.jsonl*")) == []
+
+
+def test_link_writes_sections(options: list[str]) -> None:
+    note = b"PAST MEDICAL HISTORY:\nSeizures.\nFAMILY HISTORY:\nRenal cyst.\n"
+    result = run("link", "-", *options, stdin=note)
+    assert result.exit_code == 0, result.output
+    links = json.loads(result.stdout)["links"]
+    assert [(link["surface"], link["section"], link["assertion"]) for link in links] == [
+        ("Seizures", "past medical history", ["historical"]),
+        ("Renal cyst", "family history", ["family"]),
+    ]
+
+
 @pytest.mark.parametrize("format_", ["brat", "html"])
 def test_link_refuses_a_taken_folder_before_it_links_anything(
     notes: Path, options: list[str], tmp_path: Path, format_: str

@@ -5,28 +5,31 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_MARK = re.compile(r"\[(?P<negated>-?)(?P<surface>[^\]]+)\]")
+SIGNS = {"-": "negated", "?": "uncertain", "<": "historical", ">": "hypothetical", "@": "family"}
+_MARK = re.compile(r"\[(?P<signs>[-?<>@]*)(?P<surface>[^\]]+)\]")
 
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """A text with the ``[start, end)`` of its marked stretches, and which of them are marked as negated."""
+    """A text with the ``[start, end)`` of its marked stretches, and the labels that each is marked with."""
 
     text: str
-    spans: tuple[tuple[int, int], ...]
-    negated: frozenset[tuple[int, int]]
+    labels: dict[tuple[int, int], frozenset[str]]
+
+    @property
+    def spans(self) -> tuple[tuple[int, int], ...]:
+        """The ``[start, end)`` of the marked stretches, in order."""
+        return tuple(self.labels)
 
 
 def unmark(marked: str) -> Marked:
     """The text behind a marked one; ``\\n`` in it stands for a line end."""
     source = marked.replace("\\n", "\n")
-    text, position, spans, negated = "", 0, [], set()
+    text, position, labels = "", 0, {}
     for match in _MARK.finditer(source):
         text += source[position : match.start()]
         span = (len(text), len(text) + len(match["surface"]))
-        spans.append(span)
-        if match["negated"]:
-            negated.add(span)
+        labels[span] = frozenset(SIGNS[sign] for sign in match["signs"])
         text += match["surface"]
         position = match.end()
-    return Marked(text + source[position:], tuple(spans), frozenset(negated))
+    return Marked(text + source[position:], labels)
