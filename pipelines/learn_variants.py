@@ -96,7 +96,7 @@ def learn_variants(ontologies: Mapping[str, Iterable[Concept]]) -> Iterator[tupl
         n = evidence.concepts
         least = LEAST_ALIKE if one[:_ALIKE] == other[:_ALIKE] else LEAST_CONCEPTS
         apart = together[one, other] <= MOST_TOGETHER * n
-        if n >= least and apart and n / sqrt(words[one] * words[other]) >= LEAST_SHARE:
+        if evidence.contexts and n >= least and apart and n / sqrt(words[one] * words[other]) >= LEAST_SHARE:
             yield (one, other), evidence
 
 

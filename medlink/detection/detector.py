@@ -74,7 +74,7 @@ class MentionDetector(DictionaryDetector):
 
     def candidates(self, doc: Doc) -> list[Candidate]:
         """All spans of a doc that may be mentions."""
-        tagging = self.recogniser.read(doc, labels=self.labels) if self.asks_recogniser else None
+        tagging = self.recogniser.read(doc, labels=self.recogniser_labels) if self.asks_recogniser else None
         return list(candidates_of(doc, self.matcher, tagging, nested=self.nested))
 
     @property
@@ -88,7 +88,7 @@ class MentionDetector(DictionaryDetector):
         return self._recogniser
 
     @property
-    def labels(self) -> frozenset[str]:
+    def recogniser_labels(self) -> frozenset[str]:
         """The recogniser's labels of what the lexicon names; see :func:`labels_of`."""
         if self._labels is None:
             self._labels = labels_of(self.lexicon, self.recogniser)

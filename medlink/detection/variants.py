@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import csv
 import os.path
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
+from itertools import product
 
 # Words that must stand beside the swap of two words for the pair to count as half sure.
 _HALF_SURE = 4.0
 # Words of one family share this much of the shorter one's letters, and at least so many.
 _FAMILY_SHARE, _FAMILY_LETTERS = 0.6, 4
 # Two words of no family are one word where so many different words stand beside the swap, in two sources or more.
-_ONE_WORD_CONTEXTS, _ONE_WORD_SOURCES = 25, 2
+_ONE_WORD_CONTEXTS, _ONE_WORD_SOURCES = 27, 2
+# Two families are one class where half of the pairs across them are such.
+_MOST = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +38,8 @@ class _Pair:
         return are_family(self.one, self.other)
 
     @property
-    def is_one_word(self) -> bool:
-        sure = self.contexts >= _ONE_WORD_CONTEXTS and self.sources >= _ONE_WORD_SOURCES
-        return sure or self.is_family
+    def is_sure(self) -> bool:
+        return self.contexts >= _ONE_WORD_CONTEXTS and self.sources >= _ONE_WORD_SOURCES
 
 
 @cache
@@ -80,23 +82,35 @@ def are_family(one: str, other: str) -> bool:
 
 @cache
 def _families() -> Mapping[str, str]:
-    return _groups(pair for pair in _pairs() if pair.is_family)
+    """Of each stem the one that stands for its family, in which each goes with all others."""
+    return _leaders(_join({}, [pair for pair in _pairs() if pair.is_family], least=1.0))
 
 
 @cache
 def _classes() -> Mapping[str, str]:
-    return _groups(pair for pair in _pairs() if pair.is_one_word)
+    """Of each stem the one that stands for its class: families that are surely swapped, most of the one by the other."""
+    pairs = [pair for pair in _pairs() if pair.is_family]
+    families = _join({}, pairs, least=1.0)
+    return _leaders(_join(families, [pair for pair in _pairs() if pair.is_sure], least=_MOST))
 
 
-def _groups(pairs: Iterable[_Pair]) -> Mapping[str, str]:
-    """Of each stem the one that stands for its group, in which each goes with all others (complete linkage)."""
-    ordered = list(pairs)
-    joined = {frozenset((pair.one, pair.other)) for pair in ordered}
-    members: dict[str, tuple[str, ...]] = {}
-    for pair in ordered:
+def _join(groups: Mapping[str, tuple[str, ...]], pairs: Sequence[_Pair], *, least: float) -> dict[str, tuple[str, ...]]:
+    """The groups of stems after each pair in turn has joined its two, where enough of their members are pairs.
+
+    :param groups: of each stem the members of its group.
+    :param least: share of the pairs across the two groups that must be among ``pairs``.
+    """
+    joined = {frozenset((pair.one, pair.other)) for pair in pairs}
+    members = dict(groups)
+    for pair in pairs:
         left, right = members.get(pair.one, (pair.one,)), members.get(pair.other, (pair.other,))
-        if left != right and all(frozenset((a, b)) in joined for a in left for b in right):
+        across = [frozenset(both) in joined for both in product(left, right)]
+        if left != right and sum(across) >= least * len(across):
             members.update(dict.fromkeys((*left, *right), (*left, *right)))
+    return members
+
+
+def _leaders(members: Mapping[str, tuple[str, ...]]) -> Mapping[str, str]:
     return {stem: group[0] for stem, group in members.items()}
 
 
