@@ -123,9 +123,9 @@ def examples_of(
 
 
 def _is_inside(candidate: Candidate, others: list[Candidate]) -> bool:
-    """Whether a candidate lies within another one that is written as a name: then it is not asked whether it counts."""
+    """Whether a candidate lies within another match, so that it does not count where mentions do not overlap."""
     return any(
-        other.kind is Kind.EXACT
+        other.kind is not None
         and other.start <= candidate.start
         and candidate.end <= other.end
         and (other.start, other.end) != (candidate.start, candidate.end)

@@ -12,9 +12,8 @@ import click
 from tqdm import tqdm
 
 from medlink import __version__
-from medlink.cli.options import linker_options, make_recipe
+from medlink.cli.options import detection_options, linker_options, make_detection, make_recipe
 from medlink.cli.render import show_notes_report
-from medlink.detection.settings import DetectionSettings
 from medlink.errors import SettingError
 from medlink.formats.atomic import check_new_file, check_new_folder, new_file
 from medlink.linking.recipe import Recipe
@@ -64,17 +63,7 @@ _SHOWN_PROBLEMS = 5
     type=click.FloatRange(0, 1),
     help="A mention whose best score is lower stays without a concept and counts as none.",
 )
-@click.option("--nested", is_flag=True, help="Also keep mentions inside longer ones, as HPO GSC annotates them.")
-@click.option(
-    "--ner", metavar="PIPELINE", help="Take the mentions of this spaCy pipeline instead of the ontology's names."
-)
-@click.option(
-    "--keep",
-    default=DetectionSettings().keep,
-    show_default=True,
-    type=click.FloatRange(0, 1),
-    help="A span less likely to be a mention is left out: higher for precision, lower for recall.",
-)
+@detection_options
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the bootstrap.")
 @click.option(
     "--out",
@@ -171,7 +160,7 @@ def _run(corpus: _Read, options: Mapping[str, Any]) -> tuple[NotesReport, Lexico
 
     recipe = make_recipe(
         dict(options),
-        detection=DetectionSettings(nested=options["nested"], ner=options["ner"], keep=options["keep"]),
+        detection=make_detection(options),
         linking=LinkerSettings(threshold=options["threshold"]),
     )
     kept = load_lexicon(recipe, show_progress=True)
@@ -236,6 +225,8 @@ def _predict(corpus: Corpus, recipe: Recipe, lexicon: Lexicon) -> _Predictions:
         threshold=recipe.linking.threshold,
         nested=recipe.detection.nested,
         ner=recipe.detection.ner or "",
+        style=recipe.detection.style,
+        keep=recipe.detection.keep,
     )
     return _Predictions(found, linker=facts)
 

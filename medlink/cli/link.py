@@ -14,9 +14,8 @@ import click
 from tqdm import tqdm
 
 from medlink import __version__
-from medlink.cli.options import linker_options, make_recipe
+from medlink.cli.options import detection_options, linker_options, make_detection, make_recipe
 from medlink.cli.render import show_document
-from medlink.detection.settings import DetectionSettings
 from medlink.errors import NoteReadError, SettingError
 from medlink.formats.csv_table import write_csv
 from medlink.formats.jsonl import write_jsonl
@@ -108,20 +107,7 @@ class Summary:
     metavar="TYPE",
     help="Write only links to concepts of this semantic type (may be given several times).",
 )
-@click.option("--nested", is_flag=True, help="Also keep mentions inside longer ones.")
-@click.option(
-    "--ner",
-    metavar="PIPELINE",
-    help="Take the mentions of this spaCy pipeline instead of the ontology's names; 'default' adds those of medlink's "
-    "own recogniser of diseases and chemicals to the ontology's names.",
-)
-@click.option(
-    "--keep",
-    default=DetectionSettings().keep,
-    show_default=True,
-    type=click.FloatRange(0, 1),
-    help="A span less likely to be a mention is left out: higher for precision, lower for recall.",
-)
+@detection_options
 @click.option(
     "--workers",
     default=1,
@@ -150,7 +136,7 @@ def link(sources: tuple[str, ...], **options: Any) -> None:
         notes=NoteOptions(id_field=options["id_field"], text_field=options["text_field"]),
         recipe=make_recipe(
             options,
-            detection=DetectionSettings(nested=options["nested"], ner=options["ner"], keep=options["keep"]),
+            detection=make_detection(options),
             linking=LinkerSettings(top_k=options["top_k"], threshold=options["threshold"]),
         ),
         selection=Selection(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from medlink.detection.settings import DetectionSettings
+from medlink.detection.settings import STYLES, DetectionSettings
 from medlink.encoder.default import DEFAULT_ENCODER
 from medlink.encoder.transformer import POOLINGS
 from medlink.errors import SettingError
@@ -55,6 +55,43 @@ _LINKER_OPTIONS = (
         help=f"Folder of indexes and added ontologies. [default: ${WORKSPACE_VARIABLE}, else the user's data folder]",
     ),
 )
+
+
+_DETECTION_OPTIONS = (
+    click.option("--nested", is_flag=True, help="Also keep mentions inside longer ones, as HPO GSC annotates them."),
+    click.option(
+        "--ner",
+        metavar="PIPELINE",
+        help="Take the mentions of this spaCy pipeline instead of the ontology's names; 'default' adds those of "
+        "medlink's own recogniser of diseases and chemicals to the ontology's names.",
+    ),
+    click.option(
+        "--style",
+        type=click.Choice(STYLES),
+        default=DetectionSettings().style,
+        show_default=True,
+        help="With --ner default: the corpus whose idea of a disease it follows; in bc5cdr symptoms are diseases too.",
+    ),
+    click.option(
+        "--keep",
+        default=DetectionSettings().keep,
+        show_default=True,
+        type=click.FloatRange(0, 1),
+        help="Leave out a span that is less likely to be a mention: higher for precision, lower for recall.",
+    ),
+)
+
+
+def detection_options(command: Command) -> Command:
+    """The command with the options that say what finds the mentions, and which of them are kept."""
+    for option in reversed(_DETECTION_OPTIONS):
+        command = option(command)
+    return command
+
+
+def make_detection(options: Mapping[str, Any]) -> DetectionSettings:
+    """The settings that the values of :func:`detection_options` describe."""
+    return DetectionSettings(nested=options["nested"], ner=options["ner"], style=options["style"], keep=options["keep"])
 
 
 def linker_options(command: Command) -> Command:

@@ -17,7 +17,7 @@ from medlink.detection.dictionary import DictionaryDetector
 from medlink.detection.evidence import Candidate, candidates_of
 from medlink.detection.readings import Kind
 from medlink.detection.recogniser import Recogniser, load_recogniser
-from medlink.detection.settings import DEFAULT_KEEP
+from medlink.detection.settings import DEFAULT_KEEP, STYLES
 from medlink.detection.tokens import tokenise_by_words
 from medlink.ontology.lexicon import Lexicon
 
@@ -35,16 +35,25 @@ class MentionDetector(DictionaryDetector):
     is read as, where it is not that name itself.
 
     :param keep: least probability; higher for precision, lower for recall.
+    :param recogniser: whether the trained recogniser is asked.
+    :param style: see :class:`medlink.detection.settings.DetectionSettings`.
     :param nested: put all that are likely enough, nested and overlapping ones too, into ``doc.spans[spans_key]``.
     """
 
     kinds = frozenset(Kind)
 
     def __init__(
-        self, *, lexicon_folder: Path | None, nested: bool, spans_key: str, keep: float, recogniser: bool
+        self,
+        *,
+        lexicon_folder: Path | None,
+        nested: bool,
+        spans_key: str,
+        keep: float,
+        recogniser: bool,
+        style: str = STYLES[0],
     ) -> None:
         super().__init__(lexicon_folder=lexicon_folder, nested=nested, spans_key=spans_key)
-        self.keep, self.asks_recogniser = keep, recogniser
+        self.keep, self.asks_recogniser, self.style = keep, recogniser, style
         self._decision: Decision | None = None
         self._recogniser: Recogniser | None = None
         self._labels: frozenset[str] | None = None
@@ -84,7 +93,7 @@ class MentionDetector(DictionaryDetector):
         :raises EncoderError: when its files are damaged.
         """
         if self._recogniser is None:
-            self._recogniser = load_recogniser()
+            self._recogniser = load_recogniser(style=self.style)
         return self._recogniser
 
     @property
@@ -129,11 +138,25 @@ def _marked(doc: Doc, candidate: Candidate, probability: float) -> Span:
         "spans_key": SPANS_KEY,
         "keep": DEFAULT_KEEP,
         "recogniser": False,
+        "style": STYLES[0],
     },
 )
 def make_detector(
-    nlp: Language, name: str, lexicon: str | None, nested: bool, spans_key: str, keep: float, recogniser: bool
+    nlp: Language,
+    name: str,
+    lexicon: str | None,
+    nested: bool,
+    spans_key: str,
+    keep: float,
+    recogniser: bool,
+    style: str,
 ) -> MentionDetector:
     """The component that finds mentions; see :class:`MentionDetector`."""
-    folder = Path(lexicon) if lexicon else None
-    return MentionDetector(lexicon_folder=folder, nested=nested, spans_key=spans_key, keep=keep, recogniser=recogniser)
+    return MentionDetector(
+        lexicon_folder=Path(lexicon) if lexicon else None,
+        nested=nested,
+        spans_key=spans_key,
+        keep=keep,
+        recogniser=recogniser,
+        style=style,
+    )

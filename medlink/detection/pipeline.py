@@ -39,7 +39,12 @@ def _blank(lexicon: Lexicon, settings: DetectionSettings) -> Language:
     nlp = spacy.blank("en")
     tokenise_by_words(nlp)
     nlp.add_pipe("medlink_sentences")
-    config = {"nested": settings.nested, "keep": settings.keep, "recogniser": settings.ner == DEFAULT_NER}
+    config = {
+        "nested": settings.nested,
+        "keep": settings.keep,
+        "recogniser": settings.ner == DEFAULT_NER,
+        "style": settings.style,
+    }
     detector = nlp.add_pipe("medlink_detector", config=config)
     if isinstance(detector, MentionDetector):
         detector.lexicon = lexicon

@@ -14,12 +14,12 @@ from spacy.tokens import Doc, Span, SpanGroup
 from spacy.util import filter_spans
 
 from medlink.detection.attributes import SPANS_KEY, register_attributes
+from medlink.detection.settings import STYLES
 from medlink.encoder.default import named_folder
 from medlink.encoder.tagger import BEGIN, INSIDE, OUTSIDE, Tagger, load_tagger
 
 # One head for each corpus and label: what counts as a disease, and where it ends, differs between the annotators.
 HEADS = ("bc5cdr/Disease", "bc5cdr/Chemical", "ncbi-disease/Disease")
-DEFAULT_STYLE = "bc5cdr"
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 # Word pieces of a window without its two marks; whole sentences are packed into it, and a longer one is cut.
 _WINDOW = 126
@@ -142,7 +142,7 @@ class Recogniser:
     :param style: the corpus whose idea of a mention counts where several have a head for the same label.
     """
 
-    def __init__(self, tagger: Tagger, *, style: str = DEFAULT_STYLE) -> None:
+    def __init__(self, tagger: Tagger, *, style: str = STYLES[0]) -> None:
         self.tagger = tagger
         self.columns = _columns(tagger.heads, style)
 
@@ -265,14 +265,15 @@ class RecogniserDetector:
         return doc
 
 
-def load_recogniser(weights: Path = WEIGHTS_FOLDER) -> Recogniser:
+def load_recogniser(weights: Path = WEIGHTS_FOLDER, *, style: str = STYLES[0]) -> Recogniser:
     """The recogniser in a folder, by default the one that comes with medlink.
 
+    :param style: see :class:`Recogniser`.
     :raises EncoderError: when the folder holds no recogniser, or one of another tower.
     """
     tower = named_folder("semantic")
     assert tower is not None, "the semantic tower comes with medlink"  # noqa: S101
-    return Recogniser(load_tagger(weights, tower))
+    return Recogniser(load_tagger(weights, tower), style=style)
 
 
 def _marked(doc: Doc, found: Iterable[RecognisedSpan]) -> list[Span]:

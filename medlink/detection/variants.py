@@ -88,7 +88,7 @@ def _families() -> Mapping[str, str]:
 
 @cache
 def _classes() -> Mapping[str, str]:
-    """Of each stem the one that stands for its class: families that are surely swapped, most of the one by the other."""
+    """Of each stem the one that stands for its class: families that are surely swapped."""
     pairs = [pair for pair in _pairs() if pair.is_family]
     families = _join({}, pairs, least=1.0)
     return _leaders(_join(families, [pair for pair in _pairs() if pair.is_sure], least=_MOST))

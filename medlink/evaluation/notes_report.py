@@ -40,7 +40,9 @@ class LinkerFacts:
     """How medlink made the predictions.
 
     :param release: the linker's, see :attr:`Linker.release`.
-    :param ner: the spaCy pipeline that found the mentions, empty for medlink's own detection.
+    :param ner: the spaCy pipeline that found the mentions, empty for the ontology's names alone.
+    :param style: of the trained recogniser, where that is the pipeline.
+    :param keep: least probability of a mention.
     """
 
     release: str
@@ -48,6 +50,8 @@ class LinkerFacts:
     threshold: float
     nested: bool
     ner: str
+    style: str
+    keep: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,12 +22,12 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import TYPE_CHECKING
 
 from medlink import __version__
-from medlink.detection.settings import DetectionSettings
+from medlink.detection.settings import DEFAULT_NER, DetectionSettings
 from medlink.encoder.default import DEFAULT_ENCODER
 from medlink.evaluation.annotation_scores import compare_annotations
 from medlink.evaluation.annotations import Annotation, Corpus, annotations_of
@@ -56,6 +56,7 @@ SPLITS = ("dev", "test", "all")
 LEVELS = ("document", "mention", "span", "overlap")
 SEED = 0
 N_PASSES = 3
+RECOGNISED = DetectionSettings(ner=DEFAULT_NER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class Task:
     :param files: by split, below the data folder; a corpus without splits has ``all``.
     :param ontology: a name in the catalogue, or a file below the data folder.
     :param kinds: the types of annotations that count; none for all.
-    :param nested: whether mentions are annotated inside of others.
+    :param detection: medlink's settings for it.
     :param published: a tool and the file of what it put out on the test split.
     """
 
@@ -75,7 +76,7 @@ class Task:
     files: dict[str, str]
     ontology: str
     kinds: tuple[str, ...] = ()
-    nested: bool = False
+    detection: DetectionSettings = RECOGNISED
     published: tuple[str, str] | None = None
 
 
@@ -85,10 +86,10 @@ MEDIC = "medic-2012/medic_06Jul2012.txt"
 DNORM = ("DNorm", "bc5cdr/baseline.TestSet.DNorm.PubTator.txt")
 TMCHEM = ("tmChem", "bc5cdr/baseline.TestSet.tmChem.PubTator.txt")
 TASKS = (
-    Task("hpo-gsc2024", "gsc", {"all": "hpo-gsc2024"}, "hpo", nested=True),
+    Task("hpo-gsc2024", "gsc", {"all": "hpo-gsc2024"}, "hpo", detection=DetectionSettings(nested=True)),
     Task("bc5cdr-disease", "pubtator", BC5CDR, MEDIC, ("Disease",), published=DNORM),
     Task("bc5cdr-chemical", "pubtator", BC5CDR, "mesh-chemicals", ("Chemical",), published=TMCHEM),
-    Task("ncbi-disease", "pubtator", NCBI, MEDIC),
+    Task("ncbi-disease", "pubtator", NCBI, MEDIC, detection=replace(RECOGNISED, style="ncbi-disease")),
 )
 # Document-level precision, recall and F of the published outputs, as the README of the data states them.
 PROOF = {"bc5cdr-disease": (0.810, 0.802, 0.806), "bc5cdr-chemical": (0.925, 0.899, 0.912)}
@@ -149,7 +150,7 @@ def load_case(task: Task, split: str, encoder: str) -> Case:
         default_workspace_root(),
         ontology=str(file) if file.is_file() else task.ontology,
         encoder=encoder,
-        detection=DetectionSettings(nested=task.nested),
+        detection=task.detection,
     )
     lexicon = load_lexicon(recipe, show_progress=True)
     cut = bool(branches_of(recipe))
@@ -229,7 +230,9 @@ def facts_of(case: Case) -> dict[str, Value]:
         "n_names": len(case.lexicon.names),
         "content_hash": case.lexicon.content_hash,
         "encoder": case.recipe.encoder,
-        "nested": case.task.nested,
+        "nested": case.task.detection.nested,
+        "ner": case.task.detection.ner or "",
+        "keep": case.task.detection.keep,
         "medlink": __version__,
         "seed": SEED,
     }

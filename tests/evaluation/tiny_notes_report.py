@@ -45,7 +45,15 @@ def make_tiny_notes_report() -> NotesReport:
         ontology=OntologyFacts("tiny", "2025-01-16", "33" * 32, len(kept.concepts), len(kept.names)),
         branches=("HP:0000118",),
         predictions=None,
-        linker=LinkerFacts("base-0123456789ab", EncoderFacts("both", "mean", "44" * 32), 0.4, nested=True, ner=""),
+        linker=LinkerFacts(
+            "base-0123456789ab",
+            EncoderFacts("both", "mean", "44" * 32),
+            0.4,
+            nested=True,
+            ner="",
+            style="bc5cdr",
+            keep=0.25,
+        ),
         seed=0,
     )
     problems = (Problem("corpus.pubtator:9", "a line of another form"),)
