@@ -1,0 +1,168 @@
+"""The files of an annotation batch: a file, a folder or a zip archive, opened without trusting any of them."""
+
+from __future__ import annotations
+
+import io
+import logging
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, cast
+
+from medlink.errors import CorpusFormatError
+from medlink.formats.note_files import printable
+from medlink.records import Rejected, Source
+
+logger = logging.getLogger(__name__)
+
+AnyPath = Path | zipfile.Path
+_ZIP_MAGIC = b"PK\x03\x04"
+_EMPTY_ZIP_MAGIC = b"PK\x05\x06"
+# INCEpTION's project archives hold an archive per annotator; nothing holds an archive in that again.
+_MAX_NESTING = 2
+_MAX_MEMBERS = 100_000
+# Text shrinks to a tenth. A larger member that shrinks to a hundredth holds no annotations.
+_SUSPECT_BYTES, _SUSPECT_RATIO = 10_000_000, 100
+#: What reading a damaged file or archive raises.
+READ_ERRORS = (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is read at most.
+
+    :param line_bytes: of one line of a file that is read by lines.
+    :param file_bytes: of a file that is read whole, and of all that an archive holds.
+    """
+
+    line_bytes: int = 20_000_000
+    file_bytes: int = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFile:
+    """One file of a batch, on disk or in an archive.
+
+    :param name: as the user gave it; a member of a folder or archive behind the name of that.
+    :param inner: its path within the folder or archive, without suffix, ``/`` between folders; a lone file's stem.
+    """
+
+    name: str
+    inner: str
+    path: AnyPath
+
+    def open(self) -> BinaryIO:
+        """A binary stream of its content.
+
+        :raises CorpusFormatError: when it cannot be opened.
+        """
+        try:
+            return cast("BinaryIO", self.path.open("rb"))
+        except READ_ERRORS as error:
+            raise CorpusFormatError("the file cannot be opened", got=type(error).__name__) from None
+
+    def read(self, limit: int) -> bytes:
+        """Its content.
+
+        :raises CorpusFormatError: when it cannot be read, or has more than ``limit`` bytes.
+        """
+        try:
+            with self.open() as stream:
+                data = stream.read(limit + 1)
+        except READ_ERRORS as error:
+            raise CorpusFormatError("the file cannot be read", got=type(error).__name__) from None
+        if len(data) > limit:
+            raise CorpusFormatError("the file is too large to be read whole", expected=f"at most {limit:,} bytes")
+        return data
+
+    def sibling(self, name: str) -> BatchFile | None:
+        """The file of that name in the same folder, if there is one."""
+        path = cast("AnyPath", self.path.parent / name)
+        if not path.is_file():
+            return None
+        head = self.name.rpartition("/")[0]
+        return replace(self, name=f"{head}/{name}" if head else name, path=path)
+
+
+def find_batch_files(path: Path, limits: Limits) -> Iterator[BatchFile | Rejected]:
+    """The files that a path names, in order of names, and in place of what cannot be opened the reason.
+
+    A folder is walked with all its subfolders, a zip archive likewise, wherever it lies; archives within archives are
+    opened once. Hidden files and symbolic links to folders are passed over. An archive is refused whole when a member's
+    name is absolute or holds ``..``, when it holds more than :class:`Limits` allows, or when it is so densely packed
+    that it can only be a bomb. Nothing is unpacked to disk.
+    """
+    name = printable(path)
+    try:
+        if path.is_dir():
+            yield from _walk(path, name, "", limits)
+        elif path.is_file():
+            yield from _open_file(BatchFile(name, printable(path.stem), path), limits, nesting=0, prefix="")
+        else:
+            yield Rejected(Source(name), "no such file or folder")
+    except OSError as error:
+        yield Rejected(Source(name), f"cannot be read: {error.strerror or type(error).__name__}")
+
+
+def _walk(folder: AnyPath, name: str, inner: str, limits: Limits, *, nesting: int = 0) -> Iterator[BatchFile | Rejected]:
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if entry.name.startswith((".", "__MACOSX")):
+            continue
+        entry_name, label = f"{name}/{printable(entry.name)}", f"{inner}{printable(entry.name)}"
+        if entry.is_dir():
+            if not (isinstance(entry, Path) and entry.is_symlink()):
+                yield from _walk(entry, entry_name, f"{label}/", limits, nesting=nesting)
+        elif not isinstance(entry, Path) or entry.is_file():
+            stem = inner + PurePosixPath(label).stem
+            yield from _open_file(BatchFile(entry_name, stem, entry), limits, nesting=nesting, prefix=inner)
+
+
+def _open_file(file: BatchFile, limits: Limits, *, nesting: int, prefix: str) -> Iterator[BatchFile | Rejected]:
+    """The file itself, or what is in it when it is an archive."""
+    try:
+        with file.open() as stream:
+            magic = stream.read(4)
+    except (CorpusFormatError, *READ_ERRORS):
+        yield Rejected(Source(file.name), "the file cannot be opened")
+        return
+    if magic not in (_ZIP_MAGIC, _EMPTY_ZIP_MAGIC):
+        yield file
+    elif nesting >= _MAX_NESTING:
+        yield Rejected(Source(file.name), "an archive within an archive within an archive is not opened")
+    else:
+        yield from _walk_archive(file, limits, nesting=nesting, prefix=prefix)
+
+
+def _walk_archive(file: BatchFile, limits: Limits, *, nesting: int, prefix: str) -> Iterator[BatchFile | Rejected]:
+    try:
+        source = file.path if isinstance(file.path, Path) else io.BytesIO(file.read(limits.file_bytes))
+        with zipfile.ZipFile(source) as archive:
+            problem = _problem(archive, limits)
+            if problem:
+                yield Rejected(Source(file.name), problem)
+                return
+            # A nested archive of INCEpTION is named for the annotator, in a folder that is named for the document.
+            inner = f"{file.inner}/" if nesting or prefix else ""
+            unpacked = sum(member.file_size for member in archive.infolist())
+            rest = replace(limits, file_bytes=max(limits.file_bytes - unpacked, 0))
+            yield from _walk(zipfile.Path(archive), file.name, inner, rest if nesting else limits, nesting=nesting + 1)
+    except (CorpusFormatError, ValueError, *READ_ERRORS) as error:
+        yield Rejected(Source(file.name), f"a broken archive ({type(error).__name__})")
+
+
+def _problem(archive: zipfile.ZipFile, limits: Limits) -> str:
+    """Why the archive is not opened; empty when it is."""
+    members = archive.infolist()
+    if len(members) > _MAX_MEMBERS:
+        return f"refused: an archive of more than {_MAX_MEMBERS:,} files"
+    if sum(member.file_size for member in members) > limits.file_bytes:
+        return f"refused: unpacked, the archive would have more than {limits.file_bytes:,} bytes"
+    for member in members:
+        name = member.filename.replace("\\", "/")
+        if name.startswith("/") or ":" in name.partition("/")[0] or ".." in name.split("/"):
+            return "refused: the archive holds a path that leaves its folder"
+        if member.file_size > max(_SUSPECT_BYTES, _SUSPECT_RATIO * member.compress_size):
+            return "refused: the archive is packed like a zip bomb"
+    return ""
