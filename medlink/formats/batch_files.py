@@ -53,6 +53,11 @@ class BatchFile:
     inner: str
     path: AnyPath
 
+    @property
+    def in_archive(self) -> bool:
+        """Whether it is a member of a zip archive."""
+        return isinstance(self.path, zipfile.Path)
+
     def open(self) -> BinaryIO:
         """A binary stream of its content.
 
@@ -106,7 +111,9 @@ def find_batch_files(path: Path, limits: Limits) -> Iterator[BatchFile | Rejecte
         yield Rejected(Source(name), f"cannot be read: {error.strerror or type(error).__name__}")
 
 
-def _walk(folder: AnyPath, name: str, inner: str, limits: Limits, *, nesting: int = 0) -> Iterator[BatchFile | Rejected]:
+def _walk(
+    folder: AnyPath, name: str, inner: str, limits: Limits, *, nesting: int = 0
+) -> Iterator[BatchFile | Rejected]:
     for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if entry.name.startswith((".", "__MACOSX")):
             continue

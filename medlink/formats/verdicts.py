@@ -10,14 +10,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from medlink.errors import CorpusFormatError
-from medlink.formats.decision import round_score
-from medlink.records import Annotation, Link, Proposal, Rejected, Source, Verdict
+from medlink.formats.proposed import Proposed, Reading
+from medlink.records import Annotation, Rejected, Source, Verdict
 
 NIL = "NIL"
 NOT_A_MENTION = "NOT_A_MENTION"
 # How tools and corpora write that no concept fits: ours, PubTator's and BC5CDR's, scispaCy's.
 _NIL_IDS = frozenset({"nil", "-1", "-", "none", "cui-less", "cui_less", "no concept"})
-_IRI = re.compile(r"https?://(?:purl\.obolibrary\.org/obo/(?P<prefix>[A-Za-z]+)_|identifiers\.org/(?:[\w.]+/)?)(?P<id>\S+)")
+_IRI = re.compile(
+    r"https?://(?:purl\.obolibrary\.org/obo/(?P<prefix>[A-Za-z]+)_|identifiers\.org/(?:[\w.]+/)?)(?P<id>\S+)"
+)
 _BRACKETED = re.compile(r"[(\[]([^()\[\]\s]*\d[^()\[\]\s]*)[)\]]\s*\Z")
 _BARE_ID = re.compile(r"[^\s()\[\]]*\d[^\s()\[\]]*")
 
@@ -40,12 +42,16 @@ class Marked:
     expanded: str = ""
     raw: str = ""
 
+    def naming(self, concept_id: str) -> Marked:
+        """The span with another concept."""
+        return replace(self, concept_id=concept_id)
+
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
     """One annotator's version of one document.
 
-    :param links: what had been proposed; empty where the file does not say and no baseline is given.
+    :param proposed: by the system; empty where the file does not say and no baseline is given.
     :param text: the document's text, ``None`` where it is not known.
     """
 
@@ -53,7 +59,7 @@ class Sheet:
     tool: str
     source: Source
     text: str | None = None
-    links: tuple[Link, ...] = ()
+    proposed: tuple[Proposed, ...] = ()
     annotator: str = ""
     time: datetime | None = None
 
@@ -67,40 +73,56 @@ class _Answer:
     rejected: tuple[str, ...] = field(default=())
 
 
-def judge(sheet: Sheet, marked: Iterable[Marked]) -> Iterator[Annotation | Rejected]:
-    """The verdicts of an annotator who edits what was proposed: per link, then per span that is new.
+def judge(sheet: Sheet, marked: Iterable[Marked | Rejected]) -> Iterator[Annotation | Rejected]:
+    """The verdicts of an annotator who edits what was proposed: per proposal, then per span that is new.
 
     - A span that is still there: **accept** with the same concept, **correct** with another, **NIL** with none.
-    - One that is gone: **not a mention**.
+    - One that is gone: **not a mention**; unless a span of the document cannot be read or is not where its offsets
+      say, as it may be that one: then the proposals without a span are left open, and one record says how many.
     - A new one: **missed**, with its concept, or without one where it says that none fits. A new span that says
       neither is unfinished work and is rejected. So is the same span with the same concept again.
 
     Of several concepts on one proposed span, the proposed one or else the first answers, the others are missed ones.
     Where the tool counts offsets in another way, so that the text at a span's offsets is not its surface, spans and
-    links with equal surfaces are paired in their order.
+    proposals with equal surfaces are paired in their order.
+
+    :param marked: the spans, and in place of each that cannot be read the reason, which is passed on.
     """
-    unique, repeated = _drop_repeated(marked)
+    spans: list[Marked] = []
+    unreadable: list[Rejected] = []
+    for item in marked:
+        if isinstance(item, Rejected):
+            unreadable.append(item)
+        else:
+            spans.append(item)
+    yield from unreadable
+    unique, repeated = _drop_repeated(spans)
     for span in repeated:
         yield Rejected(span.source, "the same span with the same concept again", span.raw)
     pairs = _pair(sheet, unique)
+    gone = []
     for link, span in pairs:
         if span is None:
-            gone = Marked(link.mention.start, link.mention.end, link.mention.surface, sheet.source)
-            yield annotation(sheet, gone, _Answer(Verdict.NOT_A_MENTION, rejected=proposed_ids(link)), link)
+            gone.append(link)
         else:
             yield annotation(sheet, span, _compare(link, span), link)
-    answered = {id(span) for _, span in pairs}
-    for span in unique:
-        if id(span) in answered:
-            continue
+    used = {id(span) for _, span in pairs}
+    new = [span for span in unique if id(span) not in used]
+    for span in new:
         if span.concept_id or span.nil:
             yield annotation(sheet, span, _Answer(Verdict.MISSED, span.concept_id))
         else:
             yield Rejected(span.source, f"a span without a concept: name one, or {NIL} where none fits", span.raw)
+    if gone and (unreadable or any(_is_displaced(sheet, span) for span in new)):
+        yield Rejected(sheet.source, f"{len(gone)} proposals left open: a span of this document could not be placed")
+        return
+    for link in gone:
+        span = Marked(link.start, link.end, link.surface, sheet.source)
+        yield annotation(sheet, span, _Answer(Verdict.NOT_A_MENTION, rejected=link.ids), link)
 
 
-def _compare(link: Link, span: Marked) -> _Answer:
-    shown = proposed_ids(link)
+def _compare(link: Proposed, span: Marked) -> _Answer:
+    shown = link.ids
     if not span.concept_id:
         return _Answer(Verdict.NIL, rejected=shown)
     verdict = Verdict.ACCEPT if span.concept_id == link.concept_id else Verdict.CORRECT
@@ -118,30 +140,30 @@ def _drop_repeated(marked: Iterable[Marked]) -> tuple[list[Marked], list[Marked]
     return unique, repeated
 
 
-def _pair(sheet: Sheet, spans: Sequence[Marked]) -> list[tuple[Link, Marked | None]]:
-    """Every link with the span that answers it."""
+def _pair(sheet: Sheet, spans: Sequence[Marked]) -> list[tuple[Proposed, Marked | None]]:
+    """Every proposal with the span that answers it."""
     by_place = defaultdict[tuple[int, int], list[Marked]](list)
     for span in spans:
         by_place[span.start, span.end].append(span)
-    by_surface = defaultdict[str, deque[Marked]](deque)
-    for span in sorted(spans, key=lambda span: (span.start, span.end)):
-        if sheet.text is not None and span.surface and not _fits(sheet.text, span):
-            by_surface[_squeeze(span.surface)].append(span)
-    pairs: list[tuple[Link, Marked | None]] = []
-    for link in sheet.links:
-        place = link.mention.start, link.mention.end
-        waiting = by_surface.get(_squeeze(link.mention.surface))
-        if by_place[place]:
-            rivals = by_place[place]
+    answers: dict[int, Marked] = {}
+    for number, link in enumerate(sheet.proposed):
+        rivals = [span for span in by_place[link.start, link.end] if _same(span.surface, link.surface)]
+        if rivals:
             span = next((span for span in rivals if span.concept_id == link.concept_id), rivals[0])
-            rivals.remove(span)
-            pairs.append((link, span))
-        else:
-            pairs.append((link, waiting.popleft() if waiting else None))
-    return pairs
+            by_place[link.start, link.end].remove(span)
+            answers[number] = span
+    taken = {id(span) for span in answers.values()}
+    waiting = defaultdict[str, deque[Marked]](deque)
+    for span in sorted(spans, key=lambda span: (span.start, span.end)):
+        if id(span) not in taken and _is_displaced(sheet, span):
+            waiting[_squeeze(span.surface)].append(span)
+    for number, link in enumerate(sheet.proposed):
+        if number not in answers and waiting[_squeeze(link.surface)]:
+            answers[number] = waiting[_squeeze(link.surface)].popleft()
+    return [(link, answers.get(number)) for number, link in enumerate(sheet.proposed)]
 
 
-def annotation(sheet: Sheet, span: Marked, answer: _Answer, link: Link | None = None) -> Annotation | Rejected:
+def annotation(sheet: Sheet, span: Marked, answer: _Answer, link: Proposed | None = None) -> Annotation | Rejected:
     """The record of an answer, or why it is none."""
     text = sheet.text
     surface = span.surface
@@ -157,10 +179,10 @@ def annotation(sheet: Sheet, span: Marked, answer: _Answer, link: Link | None = 
             source=span.source,
             tool=sheet.tool,
             concept_id=answer.concept_id or None,
-            expanded=span.expanded or (link.mention.expanded if link else ""),
-            section=link.mention.section if link else "",
+            expanded=span.expanded or (link.expanded if link else ""),
+            section=link.section if link else "",
             text=text,
-            proposed=proposals_of(link) if link else (),
+            proposed=link.candidates if link else (),
             rejected=answer.rejected,
             annotator=sheet.annotator,
             time=sheet.time,
@@ -171,18 +193,23 @@ def annotation(sheet: Sheet, span: Marked, answer: _Answer, link: Link | None = 
         return Rejected(span.source, str(error), span.raw)
 
 
-def answered(sheet: Sheet, span: Marked, verdict: Verdict, link: Link | None = None) -> Annotation | Rejected:
-    """The record of a verdict that the tool states itself; what it proposed and the span does not name is rejected."""
+def answered(
+    sheet: Sheet, span: Marked, verdict: Verdict, link: Proposed | None = None, *, reject_all: bool = False
+) -> Annotation | Rejected:
+    """The record of a verdict that the tool states itself; what it proposed and the span does not name is rejected.
+
+    :param reject_all: whether that holds for the verdict **ignore**, too.
+    """
     concept_id = span.concept_id if verdict.takes_concept else ""
-    shown = proposed_ids(link) if link and verdict is not Verdict.IGNORE else ()
+    shown = link.ids if link and (reject_all or verdict is not Verdict.IGNORE) else ()
     answer = _Answer(verdict, concept_id, tuple(shown_id for shown_id in shown if shown_id != concept_id))
     return annotation(sheet, span, answer, link)
 
 
 def ignored(sheet: Sheet) -> Iterator[Annotation | Rejected]:
     """A verdict **ignore** for everything that was proposed, as of a document that the annotator skipped."""
-    for link in sheet.links:
-        span = Marked(link.mention.start, link.mention.end, link.mention.surface, sheet.source)
+    for link in sheet.proposed:
+        span = Marked(link.start, link.end, link.surface, sheet.source)
         yield annotation(sheet, span, _Answer(Verdict.IGNORE), link)
 
 
@@ -194,29 +221,57 @@ def guarded(
         yield from read()
     except CorpusFormatError as error:
         yield Rejected(source, str(error), raw)
+    except RecursionError:
+        yield Rejected(source, "nested too deep", raw)
 
 
-def proposals_of(link: Link) -> tuple[Proposal, ...]:
-    """What the annotator was shown: the chosen concept first, then the others in their order."""
-    rows = [Proposal(c.concept_id, round_score(c.score)) for c in link.candidates]
-    if link.concept_id is not None and link.concept_id not in {row.concept_id for row in rows}:
-        return (Proposal(link.concept_id), *rows)
-    return tuple(sorted(rows, key=lambda row: row.concept_id != link.concept_id))
-
-
-def proposed_ids(link: Link) -> tuple[str, ...]:
-    """The ids of :func:`proposals_of`."""
-    return tuple(row.concept_id for row in proposals_of(link))
+def _is_displaced(sheet: Sheet, span: Marked) -> bool:
+    """Whether the text at the span's offsets is known not to be its surface."""
+    return sheet.text is not None and bool(span.surface) and not _fits(sheet.text, span)
 
 
 def _fits(text: str, span: Marked) -> bool:
     """Whether the text at the span's offsets is its surface, white space aside."""
     found = text[max(span.start, 0) : max(span.end, 0)]
-    return found == span.surface or bool(span.surface.strip()) and _squeeze(found) == _squeeze(span.surface)
+    return found == span.surface or (bool(span.surface.strip()) and _squeeze(found) == _squeeze(span.surface))
+
+
+def _same(surface: str, proposed: str) -> bool:
+    """Whether two surfaces are the same, white space aside, as far as both are known."""
+    return not surface or not proposed or _squeeze(surface) == _squeeze(proposed)
 
 
 def _squeeze(text: str) -> str:
     return " ".join(text.split())
+
+
+def holds(text: str, pieces: Sequence[tuple[int, int]], surface: str) -> bool:
+    """Whether the text in the pieces, or from the first to the last, is the surface, white space aside."""
+    return surface.split() in (_joined(text, pieces).split(), _joined(text, [_hull(pieces)]).split())
+
+
+def span_of(pieces: Sequence[tuple[int, int]], surface: str, text: str, source: Source) -> Marked:
+    """The span from the first piece to the last, with the text there as its surface.
+
+    Of pieces with words between them that are no part of the mention, the surface becomes the expanded form: that of
+    "left and right kidney" in two pieces is "left kidney". Where the text holds something else, or is empty, the surface
+    stays as it is.
+
+    :param pieces: ``[start, end)`` each; at least one.
+    """
+    start, end = _hull(pieces)
+    whole, joined = _joined(text, [(start, end)]), _joined(text, pieces)
+    if len(pieces) > 1 and whole.split() != surface.split() and joined.split() == surface.split() and surface:
+        return Marked(start, end, whole, source, expanded=surface)
+    return Marked(start, end, surface, source)
+
+
+def _hull(pieces: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    return min(start for start, _ in pieces), max(end for _, end in pieces)
+
+
+def _joined(text: str, pieces: Iterable[tuple[int, int]]) -> str:
+    return " ".join(text[max(start, 0) : max(end, 0)] for start, end in pieces)
 
 
 def cut(text: str, start: int, end: int) -> str:
@@ -231,10 +286,16 @@ def cut(text: str, start: int, end: int) -> str:
     return text[start:end]
 
 
-def with_links(sheet: Sheet, links: Sequence[Link], text: str) -> Sheet:
-    """The sheet with the proposals of a baseline, and with its text where the file's differs only in white space."""
-    same = sheet.text is not None and len(text) == len(sheet.text) and _squeeze(text) == _squeeze(sheet.text)
-    return replace(sheet, links=tuple(links), text=text if text and (same or sheet.text is None) else sheet.text)
+def complete(sheet: Sheet, reading: Reading) -> Sheet:
+    """The sheet with what the baseline knows and its file does not.
+
+    Those are the proposals, where the file carries none, and the text, where the file's has the same characters but
+    for white space, as formats without line breaks do.
+    """
+    known, text = reading.text(sheet.doc_id), sheet.text
+    if known and (text is None or (len(known) == len(text) and _squeeze(known) == _squeeze(text))):
+        text = known
+    return replace(sheet, proposed=sheet.proposed or reading.proposed(sheet.doc_id), text=text)
 
 
 def concept_of(written: str) -> tuple[str, bool]:
@@ -305,7 +366,7 @@ def from_utf16(text: str, start: int, end: int, surface: str) -> tuple[int, int]
     >>> from_utf16("😀 fit", 3, 6, "fit")
     (2, 5)
     """
-    if text.isascii() or not 0 <= start < end <= 2 * len(text):
+    if text.isascii() or max(text) <= "\uffff" or not 0 <= start < end <= 2 * len(text):
         return start, end
     units = text.encode("utf-16-le")
     try:
