@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import io
-import logging
+import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import BinaryIO, cast
 
 from medlink.errors import CorpusFormatError
 from medlink.formats.note_files import printable
 from medlink.records import Rejected, Source
 
-logger = logging.getLogger(__name__)
-
 AnyPath = Path | zipfile.Path
-_ZIP_MAGIC = b"PK\x03\x04"
-_EMPTY_ZIP_MAGIC = b"PK\x05\x06"
+_ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
+_DRIVE = re.compile(r"[A-Za-z]:")
 # INCEpTION's project archives hold an archive per annotator; nothing holds an archive in that again.
 _MAX_NESTING = 2
 _MAX_MEMBERS = 100_000
@@ -91,85 +89,95 @@ class BatchFile:
         return replace(self, name=f"{head}/{name}" if head else name, path=path)
 
 
-def find_batch_files(path: Path, limits: Limits) -> Iterator[BatchFile | Rejected]:
+def find_batch_files(path: Path, limits: Limits, *, first: str = "") -> Iterator[BatchFile | Rejected]:
     """The files that a path names, in order of names, and in place of what cannot be opened the reason.
 
     A folder is walked with all its subfolders, a zip archive likewise, wherever it lies; archives within archives are
     opened once. Hidden files and symbolic links to folders are passed over. An archive is refused whole when a member's
     name is absolute or holds ``..``, when it holds more than :class:`Limits` allows, or when it is so densely packed
     that it can only be a bomb. Nothing is unpacked to disk.
+
+    :param first: the name of a file that comes before all others of its folder, even where it is hidden.
     """
     name = printable(path)
-    try:
-        if path.is_dir():
-            yield from _walk(path, name, "", limits)
-        elif path.is_file():
-            yield from _open_file(BatchFile(name, printable(path.stem), path), limits, nesting=0, prefix="")
-        else:
-            yield Rejected(Source(name), "no such file or folder")
-    except OSError as error:
-        yield Rejected(Source(name), f"cannot be read: {error.strerror or type(error).__name__}")
-
-
-def _walk(
-    folder: AnyPath, name: str, inner: str, limits: Limits, *, nesting: int = 0
-) -> Iterator[BatchFile | Rejected]:
-    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if entry.name.startswith((".", "__MACOSX")):
-            continue
-        entry_name, label = f"{name}/{printable(entry.name)}", f"{inner}{printable(entry.name)}"
-        if entry.is_dir():
-            if not (isinstance(entry, Path) and entry.is_symlink()):
-                yield from _walk(entry, entry_name, f"{label}/", limits, nesting=nesting)
-        elif not isinstance(entry, Path) or entry.is_file():
-            stem = inner + PurePosixPath(label).stem
-            yield from _open_file(BatchFile(entry_name, stem, entry), limits, nesting=nesting, prefix=inner)
-
-
-def _open_file(file: BatchFile, limits: Limits, *, nesting: int, prefix: str) -> Iterator[BatchFile | Rejected]:
-    """The file itself, or what is in it when it is an archive."""
-    try:
-        with file.open() as stream:
-            magic = stream.read(4)
-    except (CorpusFormatError, *READ_ERRORS):
-        yield Rejected(Source(file.name), "the file cannot be opened")
-        return
-    if magic not in (_ZIP_MAGIC, _EMPTY_ZIP_MAGIC):
-        yield file
-    elif nesting >= _MAX_NESTING:
-        yield Rejected(Source(file.name), "an archive within an archive within an archive is not opened")
+    finder = _Finder(limits, first)
+    if path.is_dir():
+        yield from finder.walk(path, name, "", 0)
+    elif path.is_file():
+        yield from finder.open(BatchFile(name, printable(path.stem), path), "", 0)
     else:
-        yield from _walk_archive(file, limits, nesting=nesting, prefix=prefix)
+        yield Rejected(Source(name), "no such file or folder")
 
 
-def _walk_archive(file: BatchFile, limits: Limits, *, nesting: int, prefix: str) -> Iterator[BatchFile | Rejected]:
-    try:
-        source = file.path if isinstance(file.path, Path) else io.BytesIO(file.read(limits.file_bytes))
-        with zipfile.ZipFile(source) as archive:
-            problem = _problem(archive, limits)
-            if problem:
-                yield Rejected(Source(file.name), problem)
-                return
-            # A nested archive of INCEpTION is named for the annotator, in a folder that is named for the document.
-            inner = f"{file.inner}/" if nesting or prefix else ""
-            unpacked = sum(member.file_size for member in archive.infolist())
-            rest = replace(limits, file_bytes=max(limits.file_bytes - unpacked, 0))
-            yield from _walk(zipfile.Path(archive), file.name, inner, rest if nesting else limits, nesting=nesting + 1)
-    except (CorpusFormatError, ValueError, *READ_ERRORS) as error:
-        yield Rejected(Source(file.name), f"a broken archive ({type(error).__name__})")
+@dataclass(slots=True)
+class _Finder:
+    """A walk through folders and archives.
 
+    :param n_unpacked: the bytes of all archives opened so far.
+    """
 
-def _problem(archive: zipfile.ZipFile, limits: Limits) -> str:
-    """Why the archive is not opened; empty when it is."""
-    members = archive.infolist()
-    if len(members) > _MAX_MEMBERS:
-        return f"refused: an archive of more than {_MAX_MEMBERS:,} files"
-    if sum(member.file_size for member in members) > limits.file_bytes:
-        return f"refused: unpacked, the archive would have more than {limits.file_bytes:,} bytes"
-    for member in members:
-        name = member.filename.replace("\\", "/")
-        if name.startswith("/") or ":" in name.partition("/")[0] or ".." in name.split("/"):
-            return "refused: the archive holds a path that leaves its folder"
-        if member.file_size > max(_SUSPECT_BYTES, _SUSPECT_RATIO * member.compress_size):
-            return "refused: the archive is packed like a zip bomb"
-    return ""
+    limits: Limits
+    first: str
+    n_unpacked: int = 0
+
+    def walk(self, folder: AnyPath, name: str, inner: str, nesting: int) -> Iterator[BatchFile | Rejected]:
+        """The files in and below a folder of the disk or of an archive."""
+        try:
+            entries = sorted(folder.iterdir(), key=lambda entry: (entry.name != self.first, entry.name))
+        except OSError as error:
+            yield Rejected(Source(name), f"cannot be read: {error.strerror or type(error).__name__}")
+            return
+        for entry in entries:
+            if entry.name.startswith((".", "__MACOSX")) and entry.name != self.first:
+                continue
+            label = printable(entry.name)
+            if entry.is_dir():
+                if not (isinstance(entry, Path) and entry.is_symlink()):
+                    yield from self.walk(entry, f"{name}/{label}", f"{inner}{label}/", nesting)
+            elif entry.is_file():  # a pipe could let us wait for ever
+                stem = label if label.startswith(".") else label.rpartition(".")[0] or label
+                yield from self.open(BatchFile(f"{name}/{label}", inner + stem, entry), inner, nesting)
+
+    def open(self, file: BatchFile, inner: str, nesting: int) -> Iterator[BatchFile | Rejected]:
+        """The file itself, or what is in it when it is an archive."""
+        try:
+            with file.open() as stream:
+                magic = stream.read(4)
+        except (CorpusFormatError, *READ_ERRORS):
+            yield Rejected(Source(file.name), "the file cannot be opened")
+            return
+        if magic not in _ZIP_MAGIC:
+            yield file
+        elif nesting >= _MAX_NESTING:
+            yield Rejected(Source(file.name), "an archive within an archive within an archive is not opened")
+        else:
+            yield from self._open_archive(file, inner, nesting)
+
+    def _open_archive(self, file: BatchFile, inner: str, nesting: int) -> Iterator[BatchFile | Rejected]:
+        try:
+            source = file.path if isinstance(file.path, Path) else io.BytesIO(file.read(self.limits.file_bytes))
+            with zipfile.ZipFile(source) as archive:
+                problem = self._problem(archive.infolist())
+                if problem:
+                    yield Rejected(Source(file.name), f"refused: {problem}")
+                    return
+                # INCEpTION names an archive in an archive for the annotator.
+                below = f"{file.inner}/" if nesting or inner else ""
+                yield from self.walk(zipfile.Path(archive), file.name, below, nesting + 1)
+        except (CorpusFormatError, ValueError, *READ_ERRORS) as error:
+            yield Rejected(Source(file.name), f"a broken archive ({type(error).__name__})")
+
+    def _problem(self, members: Sequence[zipfile.ZipInfo]) -> str:
+        """Why the archive is not opened; empty when it is."""
+        if len(members) > _MAX_MEMBERS:
+            return f"an archive of more than {_MAX_MEMBERS:,} files"
+        self.n_unpacked += sum(member.file_size for member in members)
+        if self.n_unpacked > self.limits.file_bytes:
+            return f"unpacked, the archives would have more than {self.limits.file_bytes:,} bytes"
+        for member in members:
+            parts = member.filename.replace("\\", "/").removesuffix("/").split("/")
+            if {"", ".", ".."}.intersection(parts) or _DRIVE.match(parts[0]):
+                return "the archive holds a path that leaves its folder"
+            if member.file_size > max(_SUSPECT_BYTES, _SUSPECT_RATIO * member.compress_size):
+                return "the archive is packed like a zip bomb"
+        return ""

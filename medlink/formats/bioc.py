@@ -24,12 +24,10 @@ from medlink.formats.json_records import (
 )
 from medlink.formats.proposed import KEY, Reading, parse_carried, proposed_row
 from medlink.formats.verdicts import NIL, Marked, Sheet, complete, guarded, holds, judge, one_concept, span_of, time_of
-from medlink.formats.xml_tree import parse_xml
+from medlink.formats.xml_tree import NO_XML, parse_xml
 from medlink.records import Annotation, LinkedDocument, Rejected, Source
 
 TOOL = "bioc"
-# XML 1.0 has no place for these.
-_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # The infons that hold a concept, in the order in which they are asked: ours and PubTator's, then other tools'.
 _CONCEPT_INFONS = ("identifier", "concept_id", "conceptid", "cui", "mesh", "omim", "hpo", "normalized_id")
 _MAX_PADDING = 10_000_000
@@ -49,7 +47,7 @@ def write_bioc(links: Iterable[LinkedDocument], stream: BinaryIO) -> None:
     collection.source, collection.date, collection.key = "medlink", "", "medlink.key"
     writer.write_collection_info(collection)
     for linked in links:
-        writer.write_document(_document(bioc, linked, lambda text: _NO_XML.sub(" ", text)))
+        writer.write_document(_document(bioc, linked, lambda text: NO_XML.sub(" ", text)))
     writer.close()
 
 
@@ -91,7 +89,8 @@ def _document(bioc: Any, linked: LinkedDocument, clean: Callable[[str], str]) ->
 def read_bioc(file: BatchFile, reading: Reading) -> Iterator[Annotation | Rejected]:
     """The verdicts in BioC XML: the annotations compared with what the document carries, or with the baseline.
 
-    The concept is the infon ``identifier``, or another of the usual names; ``-``, ``-1`` and ``NIL`` say that none fits.
+    The concept is the infon ``identifier``, or another of the usual names; ``-``, ``-1`` and ``NIL`` say that none
+    fits.
     Offsets count from the start of the document; one that counts from the start of its passage or sentence, as
     INCEpTION writes them, is found by its text and mended. An annotation in pieces reaches from the first to the last.
     TeamTat's infons ``annotator`` and ``updated_at`` name annotator and time; without them a document is one

@@ -72,11 +72,11 @@ def read_doccano(file: BatchFile, reading: Reading) -> Iterator[Annotation | Rej
 
 def _read(record: JsonRecord, annotator: str, reading: Reading) -> Iterator[Annotation | Rejected]:
     row = as_object(record.value)
-    text = text_of(row, "text")
+    text = row.get("text")
     meta = row.get("meta")
     meta = meta if isinstance(meta, dict) else {}
     doc_id = text_of(row, "doc_id") or text_of(meta, "doc_id") or text_of(row, "id")
-    if not doc_id or not text:
+    if not doc_id or not isinstance(text, str):
         raise CorpusFormatError("no document", expected="'text', and 'doc_id' or 'id'")
     source = Source(record.source.file, record.source.line, text_of(row, "id"))
     proposed = parse_carried(row.get(KEY) or meta.get(KEY))

@@ -171,9 +171,9 @@ def list_of(row: Mapping[str, Any], key: str) -> list[Any]:
     value = row.get(key)
     if value is None:
         return []
-    if not isinstance(value, list):
+    if not isinstance(value, list | tuple):
         raise CorpusFormatError(f"{key!r} is no list", got=type(value).__name__)
-    return value
+    return list(value)
 
 
 def offset_of(row: Mapping[str, Any], key: str) -> int:

@@ -43,8 +43,8 @@ _CONCEPT_KEYS = ("textarea", "choices", "taxonomy")
 def write_label_studio(links: Iterable[LinkedDocument], stream: BinaryIO) -> None:
     """A JSON array with one task per note, made for the interface :data:`LABEL_CONFIG`.
 
-    A mention is a region with the label ``Concept`` or ``NIL``; its concept is the region's text field, and the region's
-    information shows name, score and alternatives. Offsets count UTF-16 units, as the tool does.
+    A mention is a region with the label ``Concept`` or ``NIL``; its concept is the region's text field, and the
+    region's information shows name, score and alternatives. Offsets count UTF-16 units, as the tool does.
     ``data`` holds the note's ``text`` and ``id`` and, under ``medlink``, what was proposed. Constant memory.
     """
     stream.write(b"[")
@@ -96,8 +96,8 @@ def read_label_studio(file: BatchFile, reading: Reading) -> Iterator[Annotation 
     Proposed is what the task carries under ``medlink``, else its first prediction, else the baseline. A span's concept
     is what a text field, choice or taxonomy (its last level) with the same region id says, else an id in its label; the
     label ``NIL`` says that none fits. A skipped task (``was_cancelled``) is **ignore**; drafts, and tasks that nobody
-    has annotated, say nothing. Offsets count UTF-16 units and are given in code points. The annotator is ``completed_by``:
-    an e-mail address where the export holds it, else a number.
+    has annotated, say nothing. Offsets count UTF-16 units and are given in code points. The annotator is
+    ``completed_by``: an e-mail address where the export holds it, else a number.
     """
     for record in json_records(file, reading.limits):
         if isinstance(record, Rejected):

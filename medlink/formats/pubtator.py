@@ -74,10 +74,10 @@ def _lines(linked: LinkedDocument) -> Iterator[str]:
 def read_pubtator(file: BatchFile, reading: Reading) -> Iterator[Annotation | Rejected]:
     """The verdicts in records parted by empty lines: their mentions compared with the baseline.
 
-    ``-1``, ``-`` and ``NIL`` say that no concept fits; a line without a fifth column names none. Several ids (``|``, ``+``)
-    are no verdict on one concept and are rejected; lines of four columns are relations and say nothing. The text is
-    title, one character, abstract, as offsets count it; where the baseline's differs from it only in white space, that is
-    taken. Constant memory.
+    ``-1``, ``-`` and ``NIL`` say that no concept fits; a line without a sixth column names none. Several ids (``|``,
+    ``+``) are no verdict on one concept and are rejected; lines of four columns are relations and say nothing. The
+    text is title, one character, abstract, as offsets count it; where the baseline's differs from it only in white
+    space, that is taken. Constant memory.
     """
     yield from guarded(Source(file.name), "", lambda: _read(file, reading))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from medlink.errors import CorpusFormatError
+from medlink.formats.json_records import shorten
 from medlink.formats.proposed import Proposed, Reading
 from medlink.records import Annotation, Rejected, Source, Verdict
 
@@ -21,6 +23,7 @@ _IRI = re.compile(
     r"https?://(?:purl\.obolibrary\.org/obo/(?P<prefix>[A-Za-z]+)_|identifiers\.org/(?:[\w.]+/)?)(?P<id>\S+)"
 )
 _BRACKETED = re.compile(r"[(\[]([^()\[\]\s]*\d[^()\[\]\s]*)[)\]]\s*\Z")
+_MAX_LABEL = 500
 _BARE_ID = re.compile(r"[^\s()\[\]]*\d[^\s()\[\]]*")
 
 
@@ -169,6 +172,8 @@ def annotation(sheet: Sheet, span: Marked, answer: _Answer, link: Proposed | Non
     surface = span.surface
     if text is not None and _fits(text, span):
         surface = text[span.start : span.end]  # with the line breaks that the file cannot hold
+    if len(answer.concept_id) > _MAX_LABEL or any(map(str.isspace, answer.concept_id)):
+        return Rejected(span.source, "something too long or with spaces in the place of a concept id", span.raw)
     try:
         return Annotation(
             doc_id=sheet.doc_id,
@@ -274,6 +279,11 @@ def _joined(text: str, pieces: Iterable[tuple[int, int]]) -> str:
     return " ".join(text[max(start, 0) : max(end, 0)] for start, end in pieces)
 
 
+def shorten_raw(row: object) -> str:
+    """A record of plain values as JSON for quarantine; empty where it is too large."""
+    return shorten(json.dumps(row, ensure_ascii=False))
+
+
 def cut(text: str, start: int, end: int) -> str:
     """The surface at offsets that the file gives without it.
 
@@ -334,6 +344,8 @@ def concept_in_label(label: str) -> tuple[str, bool]:
     >>> concept_in_label("Seizure (HP:0001250)"), concept_in_label("E11.9"), concept_in_label("Disease")
     (('HP:0001250', False), ('E11.9', False), ('', False))
     """
+    if len(label) > _MAX_LABEL:
+        return "", False
     bracketed = _BRACKETED.search(label)
     written = bracketed[1] if bracketed else label.strip()
     if concept_of(written)[1] or _BARE_ID.fullmatch(written):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from medlink.errors import CorpusFormatError
 from medlink.extras import import_extra
+
+#: The characters that XML 1.0 cannot hold.
+NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def parse_xml(data: bytes) -> Any:  # noqa: ANN401 - lxml has no types
