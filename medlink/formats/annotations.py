@@ -62,7 +62,7 @@ def read_annotations(
     baseline: Mapping[str, LinkedDocument] | None = None,
     limits: Limits | None = None,
 ) -> Iterator[Annotation | Rejected]:
-    """Every verdict in a file, a folder or a zip archive, in order of files, and in place of each bad record the reason.
+    """Every verdict in a file, a folder or a zip archive, in order of files; in place of each bad record the reason.
 
     Bad content never raises. Files that go along with annotations (notes, configuration, type systems) are passed
     over; one of no known format is rejected, as is one that cannot be read.

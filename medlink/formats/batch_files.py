@@ -82,7 +82,8 @@ class BatchFile:
 
     def sibling(self, name: str) -> BatchFile | None:
         """The file of that name in the same folder, if there is one."""
-        path = cast("AnyPath", self.path.parent / name)
+        folder = cast("AnyPath", self.path.parent)
+        path = folder / name
         if not path.is_file():
             return None
         head = self.name.rpartition("/")[0]
@@ -123,7 +124,8 @@ class _Finder:
     def walk(self, folder: AnyPath, name: str, inner: str, nesting: int) -> Iterator[BatchFile | Rejected]:
         """The files in and below a folder of the disk or of an archive."""
         try:
-            entries = sorted(folder.iterdir(), key=lambda entry: (entry.name != self.first, entry.name))
+            found: list[AnyPath] = list(folder.iterdir())
+            entries = sorted(found, key=lambda entry: (entry.name != self.first, entry.name))
         except OSError as error:
             yield Rejected(Source(name), f"cannot be read: {error.strerror or type(error).__name__}")
             return

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, BinaryIO
 
 from medlink.errors import CorpusFormatError
@@ -97,15 +98,14 @@ def read_bioc(file: BatchFile, reading: Reading) -> Iterator[Annotation | Reject
     annotator's. The library ``bioc``, which writes this format, is not used to read it: it takes a collection whole or,
     where one number is missing, not at all.
     """
-    yield from guarded(
-        Source(file.name), "", lambda: _read_all(map(_xml_document, _xml_documents(file, reading)), file, reading)
-    )
+    documents = map(_xml_document, _xml_documents(file, reading))
+    yield from guarded(Source(file.name), "", partial(_read_all, documents, file, reading))
 
 
 def read_bioc_json(file: BatchFile, reading: Reading) -> Iterator[Annotation | Rejected]:
     """The verdicts in BioC JSON, as :func:`read_bioc` gives them; also in PubTator 3's form of it."""
     documents = _json_documents(file, reading)
-    yield from guarded(Source(file.name), "", lambda: _read_all(documents, file, reading))
+    yield from guarded(Source(file.name), "", partial(_read_all, documents, file, reading))
 
 
 def _xml_documents(file: BatchFile, reading: Reading) -> Iterator[Any]:
@@ -145,16 +145,17 @@ def _json_documents(file: BatchFile, reading: Reading) -> Iterator[object]:
 def _read_all(documents: Iterable[object], file: BatchFile, reading: Reading) -> Iterator[Annotation | Rejected]:
     for number, document in enumerate(documents, start=1):
         source = Source(file.name, number)
-        yield from guarded(source, "", lambda d=document, s=source: _read(as_object(d, "a document"), s, reading))  # type: ignore[misc]
+        yield from guarded(source, "", partial(_read, document, source, reading))
 
 
-def _read(document: Mapping[str, Any], source: Source, reading: Reading) -> Iterator[Annotation | Rejected]:
+def _read(value: object, source: Source, reading: Reading) -> Iterator[Annotation | Rejected]:
+    document = as_object(value, "a document")
     doc_id = text_of(document, "id")
     if not doc_id:
         raise CorpusFormatError("no document id", expected="'id' in the document")
     infons = document.get("infons")
     carried = infons.get(KEY) if isinstance(infons, Mapping) else None
-    proposed = parse_carried(parse_json(carried)) if isinstance(carried, str) else ()
+    proposed = parse_carried(parse_json(carried)) if isinstance(carried, str) else None
     text = _text(document)
     by_author: dict[tuple[str, str], list[Marked | Rejected]] = {("", ""): []}
     for block in _blocks(document):

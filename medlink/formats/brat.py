@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -151,7 +152,7 @@ def read_brat(file: BatchFile, reading: Reading) -> Iterator[Annotation | Reject
     document's id is the path below the folder that was given. Attributes, relations, events and notes of people say
     nothing here; a line of no known form is rejected.
     """
-    yield from guarded(Source(file.name), "", lambda: _read(file, reading))
+    yield from guarded(Source(file.name), "", partial(_read, file, reading))
 
 
 def _read(file: BatchFile, reading: Reading) -> Iterator[Annotation | Rejected]:

@@ -7,6 +7,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +134,7 @@ def read_cas_xmi(file: BatchFile, reading: Reading) -> Iterator[Annotation | Rej
         parse_xml(known)
         return _cassis().load_cas_from_xmi(io.BytesIO(data), _cassis().load_typesystem(io.BytesIO(known)))
 
-    yield from guarded(Source(file.name), "", lambda: _read(load, file, reading))
+    yield from guarded(Source(file.name), "", partial(_read, load, file, reading))
 
 
 def read_cas_json(file: BatchFile, reading: Reading) -> Iterator[Annotation | Rejected]:
@@ -144,7 +145,7 @@ def read_cas_json(file: BatchFile, reading: Reading) -> Iterator[Annotation | Re
         parse_json(text)  # for numbers and nesting that the library's own call lets through
         return _cassis().load_cas_from_json(text)
 
-    yield from guarded(Source(file.name), "", lambda: _read(load, file, reading))
+    yield from guarded(Source(file.name), "", partial(_read, load, file, reading))
 
 
 def _read(load: Callable[[], Any], file: BatchFile, reading: Reading) -> Iterator[Annotation | Rejected]:

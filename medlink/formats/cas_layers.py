@@ -82,8 +82,8 @@ def version_of(file: BatchFile, title: str, reading: Reading) -> Version:
     """Document and annotator of a file.
 
     INCEpTION puts every version into a folder that is named for the document, in a file that is named for the
-    annotator; ``title`` is the document's name within the file, where that has one. A file that is named for its document is
-    nobody's in particular.
+    annotator; ``title`` is the document's name within the file, where that has one. A file that is named for its
+    document is nobody's in particular.
 
     :raises CorpusFormatError: for the version that INCEpTION keeps from before anybody has annotated.
     """

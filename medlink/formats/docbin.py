@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, BinaryIO
 
 import spacy
@@ -87,7 +88,7 @@ def read_docbin(file: BatchFile, reading: Reading) -> Iterator[Annotation | Reje
     ``doc.user_data`` holds the document's id as ``doc_id`` and, in what we exported, ``links``, what was proposed, and
     may hold ``annotator``. The proposal for a span is the one whose tokens it has.
     """
-    yield from guarded(Source(file.name), "", lambda: _read(file, reading))
+    yield from guarded(Source(file.name), "", partial(_read, file, reading))
 
 
 def _read(file: BatchFile, reading: Reading) -> Iterator[Annotation | Rejected]:
@@ -98,7 +99,7 @@ def _read(file: BatchFile, reading: Reading) -> Iterator[Annotation | Rejected]:
         docs = DocBin().from_bytes(data).get_docs(vocab)
         for number, doc in enumerate(docs, start=1):
             source = Source(file.name, number)
-            yield from guarded(source, "", lambda d=doc, s=source: _read_doc(d, s, reading))  # type: ignore[misc]
+            yield from guarded(source, "", partial(_read_doc, doc, source, reading))
     except _LIBRARY_ERRORS as error:
         raise CorpusFormatError("no DocBin that spaCy can read", got=type(error).__name__) from None
 
@@ -126,7 +127,7 @@ def _read_doc(doc: Doc, source: Source, reading: Reading) -> Iterator[Annotation
     if isinstance(annotator, str):
         sheet = replace(sheet, annotator=annotator)
     sheet = complete(sheet, reading)
-    exact = {_tokens(doc, link): link for link in sheet.proposed}
+    exact = {_tokens(doc, link): link for link in sheet.proposed or ()}
     spans = doc.spans[SPANS_KEY] if SPANS_KEY in doc.spans else doc.ents
     yield from judge(sheet, [_marked(span, exact, source) for span in spans])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any, BinaryIO
 
 from medlink.errors import CorpusFormatError
@@ -67,7 +68,7 @@ def read_doccano(file: BatchFile, reading: Reading) -> Iterator[Annotation | Rej
         if isinstance(record, Rejected):
             yield record
         else:
-            yield from guarded(record.source, record.raw, lambda r=record: _read(r, annotator, reading))  # type: ignore[misc]
+            yield from guarded(record.source, record.raw, partial(_read, record, annotator, reading))
 
 
 def _read(record: JsonRecord, annotator: str, reading: Reading) -> Iterator[Annotation | Rejected]:

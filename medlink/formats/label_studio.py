@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, BinaryIO
 
 from medlink.errors import CorpusFormatError
@@ -103,7 +104,7 @@ def read_label_studio(file: BatchFile, reading: Reading) -> Iterator[Annotation 
         if isinstance(record, Rejected):
             yield record
         else:
-            yield from guarded(record.source, record.raw, lambda record=record: _read(record, reading))  # type: ignore[misc]
+            yield from guarded(record.source, record.raw, partial(_read, record, reading))
 
 
 def _read(record: JsonRecord, reading: Reading) -> Iterator[Annotation | Rejected]:
@@ -116,13 +117,12 @@ def _read(record: JsonRecord, reading: Reading) -> Iterator[Annotation | Rejecte
         tool=TOOL,
         source=source,
         text=text,
-        proposed=parse_carried(data.get(KEY)) or _predicted(task, text or "", source),
+        proposed=_predicted(task, text or "", source) if data.get(KEY) is None else parse_carried(data[KEY]),
     )
     if not sheet.doc_id:
         raise CorpusFormatError("no document id", expected="'id' in 'data' or in the task")
     for value in list_of(task, "annotations"):
-        version = lambda value=value: _read_version(complete(sheet, reading), value)  # noqa: E731
-        yield from guarded(source, record.raw, version)
+        yield from guarded(source, record.raw, partial(_read_version, complete(sheet, reading), value))
 
 
 def _read_version(sheet: Sheet, value: object) -> Iterator[Annotation | Rejected]:
@@ -168,7 +168,7 @@ def _written(row: Mapping[str, Any]) -> str:
 
 def _span(row: Mapping[str, Any], written: str, text: str, source: Source) -> Marked:
     value = as_object(row.get("value"), "'value'")
-    place = value.get("globalOffsets") if isinstance(value.get("globalOffsets"), Mapping) else value
+    place = as_object(value.get("globalOffsets") or value, "'globalOffsets'")
     surface = value["text"] if isinstance(value.get("text"), str) else ""
     start, end = from_utf16(text, as_offset(place.get("start"), "start"), as_offset(place.get("end"), "end"), surface)
     labels = [label for label in list_of(value, str(row["type"])) if isinstance(label, str)]
@@ -179,11 +179,11 @@ def _span(row: Mapping[str, Any], written: str, text: str, source: Source) -> Ma
     return Marked(start, end, surface, source, concept_id, is_nil, raw=json.dumps(row, ensure_ascii=False))
 
 
-def _predicted(task: Mapping[str, Any], text: str, source: Source) -> tuple[Proposed, ...]:
+def _predicted(task: Mapping[str, Any], text: str, source: Source) -> tuple[Proposed, ...] | None:
     """The first prediction as proposals, for tasks that were not made by us."""
     predictions = list_of(task, "predictions")
     if not predictions or not isinstance(predictions[0], Mapping):
-        return ()
+        return None
     prediction = predictions[0]
     score, release = score_of(prediction.get("score")), text_of(prediction, "model_version")
     spans = _spans(list_of(prediction, "result"), text, source)

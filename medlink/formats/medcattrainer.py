@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, BinaryIO
 
 from medlink.errors import CorpusFormatError
@@ -65,7 +66,7 @@ def read_medcattrainer(file: BatchFile, reading: Reading) -> Iterator[Annotation
     ``name``; the annotator is ``user``.
     """
     source = Source(file.name)
-    yield from guarded(source, "", lambda: _projects(file, reading, source))
+    yield from guarded(source, "", partial(_projects, file, reading, source))
 
 
 def _projects(file: BatchFile, reading: Reading, source: Source) -> Iterator[Annotation | Rejected]:
@@ -74,22 +75,20 @@ def _projects(file: BatchFile, reading: Reading, source: Source) -> Iterator[Ann
     for project in list_of(export, "projects"):
         for document in list_of(as_object(project, "a project"), "documents"):
             number += 1
-            yield from guarded(
-                replace(source, line=number), "", lambda d=document, n=number: _document(d, n, file, reading)
-            )  # type: ignore[misc]
+            place = replace(source, line=number)
+            yield from guarded(place, "", partial(_document, document, place, reading))
 
 
-def _document(value: object, number: int, file: BatchFile, reading: Reading) -> Iterator[Annotation | Rejected]:
+def _document(value: object, source: Source, reading: Reading) -> Iterator[Annotation | Rejected]:
     row = as_object(value, "a document")
     doc_id = text_of(row, "name", "id")
     if not doc_id:
         raise CorpusFormatError("no document id", expected="'name' or 'id' in the document")
-    source = Source(file.name, number)
     sheet = complete(Sheet(doc_id, TOOL, source, text_of(row, "text") or None), reading)
-    links = {(link.start, link.end): link for link in sheet.proposed}
+    links = {(link.start, link.end): link for link in sheet.proposed or ()}
     for item in list_of(row, "annotations"):
         raw = shorten(json.dumps(item, ensure_ascii=False))
-        yield from guarded(source, raw, lambda item=item, raw=raw: _read(sheet, links, item, raw))  # type: ignore[misc]
+        yield from guarded(source, raw, partial(_read, sheet, links, item, raw))
 
 
 def _read(

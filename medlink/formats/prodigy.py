@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, BinaryIO
 
 from medlink.errors import CorpusFormatError
@@ -79,7 +80,7 @@ def read_prodigy(file: BatchFile, reading: Reading) -> Iterator[Annotation | Rej
         if isinstance(record, Rejected):
             yield record
         else:
-            yield from guarded(record.source, record.raw, lambda record=record: _read(record, reading))  # type: ignore[misc]
+            yield from guarded(record.source, record.raw, partial(_read, record, reading))
 
 
 def _read(record: JsonRecord, reading: Reading) -> Iterator[Annotation | Rejected]:

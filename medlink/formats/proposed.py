@@ -108,14 +108,15 @@ def score_of(value: object) -> float | None:
     return float(value) if is_score else None  # type: ignore[arg-type]
 
 
-def parse_carried(value: object) -> tuple[Proposed, ...]:
-    """The proposals under :data:`KEY`, a list of rows or an object with such a list under ``links``; none for null.
+def parse_carried(value: object) -> tuple[Proposed, ...] | None:
+    """The proposals under :data:`KEY`, a list of rows or an object with such a list under ``links``.
 
+    :returns: ``None`` where there is neither.
     :raises CorpusFormatError: when there is something else.
     """
     rows = value.get("links") if isinstance(value, Mapping) else value
     if rows is None:
-        return ()
+        return None
     if not isinstance(rows, list | tuple):
         raise CorpusFormatError("carried proposals are no list", got=type(rows).__name__)
     return tuple(parse_proposed(row) for row in rows)

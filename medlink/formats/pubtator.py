@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import BinaryIO
 from urllib.parse import unquote
 
@@ -79,7 +80,7 @@ def read_pubtator(file: BatchFile, reading: Reading) -> Iterator[Annotation | Re
     text is title, one character, abstract, as offsets count it; where the baseline's differs from it only in white
     space, that is taken. Constant memory.
     """
-    yield from guarded(Source(file.name), "", lambda: _read(file, reading))
+    yield from guarded(Source(file.name), "", partial(_read, file, reading))
 
 
 def _read(file: BatchFile, reading: Reading) -> Iterator[Annotation | Rejected]:

@@ -12,7 +12,7 @@ from medlink.formats.lines import BOM
 
 #: How much of a file is looked at. The keys of a JSON record that come later are not seen.
 HEAD_BYTES = 1 << 20
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:]', re.DOTALL)
+_LEXEME = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:]', re.DOTALL)
 _PUBTATOR = re.compile(r"[^|\t\n]+\|[ta]\|")
 _BRAT = re.compile(r"(?:[TNAREM*#][^\s\t]*)\t")
 _XML_ROOT = re.compile(r"<(?:[\w.-]+:)?(?P<name>[\w.-]+)[\s>/]")
@@ -83,14 +83,14 @@ def _first_keys(text: str) -> Iterator[str]:
     """The keys of the first object that stands alone or in an array, as far as the text reaches."""
     depth, inside = 0, 1 if text.startswith("{") else 2
     key = ""
-    for match in _TOKEN.finditer(text):
-        token = match.group()
-        if token in "{[":
+    for match in _LEXEME.finditer(text):
+        lexeme = match.group()
+        if lexeme in ("{", "["):
             depth += 1
-        elif token in "}]":
+        elif lexeme in ("}", "]"):
             depth -= 1
             if depth < inside:
                 return
-        elif token == ":" and depth == inside and key:
+        elif lexeme == ":" and depth == inside and key:
             yield key
-        key = token[1:-1] if token.startswith('"') and depth == inside else ""
+        key = lexeme[1:-1] if lexeme.startswith('"') and depth == inside else ""

@@ -13,6 +13,7 @@ from typing import Any
 from medlink.errors import CorpusFormatError
 from medlink.formats.json_records import shorten
 from medlink.formats.proposed import Proposed, Reading
+from medlink.formats.xml_tree import NO_XML
 from medlink.records import Annotation, Rejected, Source, Verdict
 
 NIL = "NIL"
@@ -54,7 +55,7 @@ class Marked:
 class Sheet:
     """One annotator's version of one document.
 
-    :param proposed: by the system; empty where the file does not say and no baseline is given.
+    :param proposed: by the system; ``None`` where the file does not say.
     :param text: the document's text, ``None`` where it is not known.
     """
 
@@ -62,7 +63,7 @@ class Sheet:
     tool: str
     source: Source
     text: str | None = None
-    proposed: tuple[Proposed, ...] = ()
+    proposed: tuple[Proposed, ...] | None = None
     annotator: str = ""
     time: datetime | None = None
 
@@ -104,12 +105,12 @@ def judge(sheet: Sheet, marked: Iterable[Marked | Rejected]) -> Iterator[Annotat
         yield Rejected(span.source, "the same span with the same concept again", span.raw)
     pairs = _pair(sheet, unique)
     gone = []
-    for link, span in pairs:
-        if span is None:
+    for link, answer in pairs:
+        if answer is None:
             gone.append(link)
         else:
-            yield annotation(sheet, span, _compare(link, span), link)
-    used = {id(span) for _, span in pairs}
+            yield annotation(sheet, answer, _compare(link, answer), link)
+    used = {id(answer) for _, answer in pairs}
     new = [span for span in unique if id(span) not in used]
     for span in new:
         if span.concept_id or span.nil:
@@ -145,11 +146,12 @@ def _drop_repeated(marked: Iterable[Marked]) -> tuple[list[Marked], list[Marked]
 
 def _pair(sheet: Sheet, spans: Sequence[Marked]) -> list[tuple[Proposed, Marked | None]]:
     """Every proposal with the span that answers it."""
+    proposed = sheet.proposed or ()
     by_place = defaultdict[tuple[int, int], list[Marked]](list)
     for span in spans:
         by_place[span.start, span.end].append(span)
     answers: dict[int, Marked] = {}
-    for number, link in enumerate(sheet.proposed):
+    for number, link in enumerate(proposed):
         rivals = [span for span in by_place[link.start, link.end] if _same(span.surface, link.surface)]
         if rivals:
             span = next((span for span in rivals if span.concept_id == link.concept_id), rivals[0])
@@ -160,10 +162,10 @@ def _pair(sheet: Sheet, spans: Sequence[Marked]) -> list[tuple[Proposed, Marked 
     for span in sorted(spans, key=lambda span: (span.start, span.end)):
         if id(span) not in taken and _is_displaced(sheet, span):
             waiting[_squeeze(span.surface)].append(span)
-    for number, link in enumerate(sheet.proposed):
+    for number, link in enumerate(proposed):
         if number not in answers and waiting[_squeeze(link.surface)]:
             answers[number] = waiting[_squeeze(link.surface)].popleft()
-    return [(link, answers.get(number)) for number, link in enumerate(sheet.proposed)]
+    return [(link, answers.get(number)) for number, link in enumerate(proposed)]
 
 
 def annotation(sheet: Sheet, span: Marked, answer: _Answer, link: Proposed | None = None) -> Annotation | Rejected:
@@ -213,7 +215,7 @@ def answered(
 
 def ignored(sheet: Sheet) -> Iterator[Annotation | Rejected]:
     """A verdict **ignore** for everything that was proposed, as of a document that the annotator skipped."""
-    for link in sheet.proposed:
+    for link in sheet.proposed or ():
         span = Marked(link.start, link.end, link.surface, sheet.source)
         yield annotation(sheet, span, _Answer(Verdict.IGNORE), link)
 
@@ -246,6 +248,10 @@ def _same(surface: str, proposed: str) -> bool:
     return not surface or not proposed or _squeeze(surface) == _squeeze(proposed)
 
 
+def _visible(text: str) -> str:
+    return _squeeze(NO_XML.sub(" ", text))
+
+
 def _squeeze(text: str) -> str:
     return " ".join(text.split())
 
@@ -259,8 +265,8 @@ def span_of(pieces: Sequence[tuple[int, int]], surface: str, text: str, source: 
     """The span from the first piece to the last, with the text there as its surface.
 
     Of pieces with words between them that are no part of the mention, the surface becomes the expanded form: that of
-    "left and right kidney" in two pieces is "left kidney". Where the text holds something else, or is empty, the surface
-    stays as it is.
+    "left and right kidney" in two pieces is "left kidney". Where the text holds something else, or is empty, the
+    surface stays as it is.
 
     :param pieces: ``[start, end)`` each; at least one.
     """
@@ -300,12 +306,13 @@ def complete(sheet: Sheet, reading: Reading) -> Sheet:
     """The sheet with what the baseline knows and its file does not.
 
     Those are the proposals, where the file carries none, and the text, where the file's has the same characters but
-    for white space, as formats without line breaks do.
+    for white space and control characters, as formats without line breaks and XML do.
     """
     known, text = reading.text(sheet.doc_id), sheet.text
-    if known and (text is None or (len(known) == len(text) and _squeeze(known) == _squeeze(text))):
+    if known and (text is None or (len(known) == len(text) and _visible(known) == _visible(text))):
         text = known
-    return replace(sheet, proposed=sheet.proposed or reading.proposed(sheet.doc_id), text=text)
+    proposed = reading.proposed(sheet.doc_id) if sheet.proposed is None else sheet.proposed
+    return replace(sheet, proposed=proposed, text=text)
 
 
 def concept_of(written: str) -> tuple[str, bool]:

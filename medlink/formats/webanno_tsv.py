@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from medlink.errors import CorpusFormatError
 from medlink.formats.batch_files import BatchFile
@@ -61,7 +62,7 @@ def read_webanno_tsv(file: BatchFile, reading: Reading) -> Iterator[Annotation |
 
     Format: https://webanno.github.io/webanno/releases/3.6.7/docs/user-guide.html, appendix "WebAnno TSV 3.2".
     """
-    yield from guarded(Source(file.name), "", lambda: _read(file, reading))
+    yield from guarded(Source(file.name), "", partial(_read, file, reading))
 
 
 def _read(file: BatchFile, reading: Reading) -> Iterator[Annotation | Rejected]:
