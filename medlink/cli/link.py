@@ -62,7 +62,7 @@ class Summary:
     "-o",
     "--out",
     type=click.Path(path_type=Path),
-    help="File to write, or folder for brat. [default: standard output, as JSONL or CSV]",
+    help="File to write, or folder for brat, cas-xmi and cas-json. [default: standard output, as JSONL or CSV]",
 )
 @click.option(
     "-f",
