@@ -11,20 +11,20 @@ from typing import Any, BinaryIO
 from medlink.errors import CorpusFormatError
 from medlink.formats.batch_files import BatchFile
 from medlink.formats.decision import decide, round_score
-from medlink.formats.json_records import JsonRecord, as_object, as_offset, json_records, list_of, text_of
+from medlink.formats.json_records import JsonRecord, as_object, json_records, list_of, offset_of, text_of
 from medlink.formats.proposed import KEY, Proposed, Reading, parse_carried, proposed_row, score_of
+from medlink.formats.units import likelier_reader
 from medlink.formats.verdicts import (
     NIL,
     Marked,
     Sheet,
     complete,
     concept_in_label,
-    from_utf16,
     guarded,
     ignored,
     judge,
+    shorten_raw,
     time_of,
-    to_utf16,
 )
 from medlink.records import Annotation, Link, LinkedDocument, Proposal, Rejected, Source
 
@@ -38,14 +38,15 @@ LABEL_CONFIG = """<View>
 """
 # The controls that mark a span, and those that say something of one.
 _SPAN_TYPES = frozenset({"labels", "hypertextlabels"})
-_CONCEPT_KEYS = ("textarea", "choices", "taxonomy")
+_CONCEPT_TYPES = frozenset({"textarea", "choices", "taxonomy"})
 
 
 def write_label_studio(links: Iterable[LinkedDocument], stream: BinaryIO) -> None:
     """A JSON array with one task per note, made for the interface :data:`LABEL_CONFIG`.
 
     A mention is a region with the label ``Concept`` or ``NIL``; its concept is the region's text field, and the
-    region's information shows name, score and alternatives. Offsets count UTF-16 units, as the tool does.
+    region's information shows name, score and alternatives. Offsets count code points, as the
+    tool does today (label-studio#1559).
     ``data`` holds the note's ``text`` and ``id`` and, under ``medlink``, what was proposed. Constant memory.
     """
     stream.write(b"[")
@@ -68,7 +69,7 @@ def _task(linked: LinkedDocument) -> dict[str, Any]:
 
 def _region(text: str, region: str, link: Link) -> Iterator[dict[str, Any]]:
     mention, decision = link.mention, decide(link)
-    value = {"start": to_utf16(text, mention.start), "end": to_utf16(text, mention.end), "text": mention.surface}
+    value = {"start": mention.start, "end": mention.end, "text": mention.surface}
     others = ", ".join(f"{c.name} ({c.concept_id})" for c in decision.alternatives)
     yield {
         "id": region,
@@ -97,7 +98,8 @@ def read_label_studio(file: BatchFile, reading: Reading) -> Iterator[Annotation 
     Proposed is what the task carries under ``medlink``, else its first prediction, else the baseline. A span's concept
     is what a text field, choice or taxonomy (its last level) with the same region id says, else an id in its label; the
     label ``NIL`` says that none fits. A skipped task (``was_cancelled``) is **ignore**; drafts, and tasks that nobody
-    has annotated, say nothing. Offsets count UTF-16 units and are given in code points. The annotator is
+    has annotated, say nothing. Offsets count code points, or UTF-16 units in exports of old versions: whatever
+    fits more of a version's surfaces. The annotator is
     ``completed_by``: an e-mail address where the export holds it, else a number.
     """
     for record in json_records(file, reading.limits):
@@ -145,20 +147,30 @@ def _spans(results: Iterable[object], text: str, source: Source) -> Iterator[Mar
     for row in rows:
         if row.get("type") not in _SPAN_TYPES:
             written[text_of(row, "id")] = written.get(text_of(row, "id")) or _written(row)
-    for row in rows:
-        if row.get("type") in _SPAN_TYPES:
-            raw = json.dumps(row, ensure_ascii=False)
-            try:
-                yield _span(row, written.get(text_of(row, "id"), ""), text, source)
-            except CorpusFormatError as error:
-                yield Rejected(source, str(error), raw)
+    spans = [_span_or_reason(row, written, source) for row in rows if row.get("type") in _SPAN_TYPES]
+    marked = [span for span in spans if isinstance(span, Marked)]
+    place = likelier_reader(text, marked, lambda start, end, span: text[start:end] == span.surface, default_utf16=False)
+    for span in spans:
+        if isinstance(span, Marked):
+            start, end = place(span.start, span.end)
+            surface = span.surface or text[max(start, 0) : max(end, 0)]
+            yield replace(span, start=start, end=end, surface=surface)
+        else:
+            yield span
+
+
+def _span_or_reason(row: Mapping[str, Any], written: Mapping[str, str], source: Source) -> Marked | Rejected:
+    try:
+        return _span(row, written.get(text_of(row, "id"), ""), source)
+    except CorpusFormatError as error:
+        return Rejected(source, str(error), shorten_raw(row))
 
 
 def _written(row: Mapping[str, Any]) -> str:
     """What a control beside a region says; empty where it is of a kind that says no concept."""
     value = row.get("value")
     kind = row.get("type")
-    if not isinstance(value, Mapping) or kind not in _CONCEPT_KEYS:
+    if not isinstance(value, Mapping) or kind not in _CONCEPT_TYPES:
         return ""
     items: Any = value.get("text" if kind == "textarea" else str(kind))
     while isinstance(items, list) and items:
@@ -166,17 +178,16 @@ def _written(row: Mapping[str, Any]) -> str:
     return items if isinstance(items, str) else ""
 
 
-def _span(row: Mapping[str, Any], written: str, text: str, source: Source) -> Marked:
+def _span(row: Mapping[str, Any], written: str, source: Source) -> Marked:
     value = as_object(row.get("value"), "'value'")
     place = as_object(value.get("globalOffsets") or value, "'globalOffsets'")
     surface = value["text"] if isinstance(value.get("text"), str) else ""
-    start, end = from_utf16(text, as_offset(place.get("start"), "start"), as_offset(place.get("end"), "end"), surface)
+    start, end = offset_of(place, "start"), offset_of(place, "end")
     labels = [label for label in list_of(value, str(row["type"])) if isinstance(label, str)]
     concept_id, is_nil = concept_in_label(written)
     for label in () if written else labels:
         concept_id, is_nil = concept_in_label(label)
-    surface = surface or text[max(start, 0) : max(end, 0)]
-    return Marked(start, end, surface, source, concept_id, is_nil, raw=json.dumps(row, ensure_ascii=False))
+    return Marked(start, end, surface, source, concept_id, is_nil, raw=shorten_raw(row))
 
 
 def _predicted(task: Mapping[str, Any], text: str, source: Source) -> tuple[Proposed, ...] | None:

@@ -375,31 +375,3 @@ def time_of(value: Any) -> datetime | None:  # noqa: ANN401 - any JSON
     except (ValueError, OverflowError, OSError):
         pass
     return None
-
-
-def from_utf16(text: str, start: int, end: int, surface: str) -> tuple[int, int]:
-    """Offsets that count UTF-16 units, as those of Java and JavaScript do, in code points.
-
-    They stay as they are where they fit no characters, or where the surface is not what the text holds there.
-
-    >>> from_utf16("😀 fit", 3, 6, "fit")
-    (2, 5)
-    """
-    if text.isascii() or max(text) <= "\uffff" or not 0 <= start < end <= 2 * len(text):
-        return start, end
-    units = text.encode("utf-16-le")
-    try:
-        new_start = len(units[: 2 * start].decode("utf-16-le"))
-        new_end = new_start + len(units[2 * start : 2 * end].decode("utf-16-le"))
-    except UnicodeDecodeError:
-        return start, end
-    return (new_start, new_end) if not surface or text[new_start:new_end] == surface else (start, end)
-
-
-def to_utf16(text: str, offset: int) -> int:
-    """The offset of a code point in UTF-16 units.
-
-    >>> to_utf16("😀 fit", 2)
-    3
-    """
-    return len(text[:offset].encode("utf-16-le")) // 2

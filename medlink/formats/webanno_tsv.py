@@ -12,7 +12,8 @@ from medlink.formats.batch_files import BatchFile
 from medlink.formats.cas_layers import TOOL, LayerSpan, is_concept_layer, marked_spans, version_of
 from medlink.formats.json_records import decode, shorten
 from medlink.formats.proposed import Reading
-from medlink.formats.verdicts import Sheet, complete, from_utf16, guarded, judge
+from medlink.formats.units import utf16_reader
+from medlink.formats.verdicts import Sheet, complete, guarded, judge
 from medlink.records import Annotation, Rejected, Source
 
 _HEADER = re.compile(r"#T_(?P<kind>SP|RL|CH)=(?P<layer>[^|]+)(?P<features>(?:\|[^|]*)*)")
@@ -76,7 +77,11 @@ def _read(file: BatchFile, reading: Reading) -> Iterator[Annotation | Rejected]:
     text = _text(table.sentences)
     version = version_of(file, "", reading)
     sheet = complete(Sheet(version.doc_id, TOOL, Source(file.name), text, annotator=version.annotator), reading)
-    spans = (_layer_span(key, span, text) for key, span in table.spans.items())
+    place = utf16_reader(text)
+    spans = [
+        LayerSpan(layer, *place(start, end), features, key)
+        for (layer, key), (start, end, features) in table.spans.items()
+    ]
     placed = marked_spans(spans, text, Source(file.name))
     outside = [
         Rejected(replace(sheet.source, record_id=span.record_id), "a span outside of the text")
@@ -128,11 +133,6 @@ def _read_cell(cell: str, layer: _Layer, feature: str, place: tuple[int, int], t
         table.spans[layer.name, key] = min(start, place[0]), max(end, place[1]), features
         if value not in ("*", "_"):
             features[feature] = _unescape(value)
-
-
-def _layer_span(key: tuple[str, str], span: tuple[int, int, dict[str, str]], text: str) -> LayerSpan:
-    start, end = from_utf16(text, span[0], span[1], "")
-    return LayerSpan(key[0], start, end, span[2], key[1])
 
 
 def _text(sentences: Iterable[tuple[int, str]]) -> str:

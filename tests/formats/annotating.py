@@ -1,4 +1,4 @@
-"""An annotator, simulated: one note with five proposals and the edits that each tool's export gets for the same answers."""
+"""An annotator, simulated: a note with five proposals, and the edits of each tool's export for the same answers."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def answer_prodigy(path: Path) -> None:
 
 
 def answer_label_studio(path: Path) -> None:
-    def edit(tasks: Any) -> None:
+    def edit(tasks: Any) -> None:  # noqa: ANN401 - JSON
         for number, task in enumerate(tasks, start=1):
             results = task["predictions"][0]["result"]
             if task["data"]["id"] == NOTE.document.id:
@@ -126,7 +126,7 @@ def _answer_regions(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if row["type"] == "labels" and row["id"] in ("m3", "m5"):
             row["value"]["labels"] = ["NIL" if row["id"] == "m3" else "Concept"]
     start, end = place("ataxia")
-    value = {"start": start + 1, "end": end + 1}  # in UTF-16 units, behind the emoji
+    value = {"start": start, "end": end}
     concept = {"to_name": "text", "type": "textarea"}
     kept.append({"id": "m5", **concept, "value": {"text": ["HP:0002094"]}})
     kept.append(
@@ -145,7 +145,7 @@ def answer_medcattrainer(path: Path) -> None:
         "Dyspnoea": {"alternative": True, "cui": "HP:0002094"},
     }
 
-    def edit(export: Any) -> None:
+    def edit(export: Any) -> None:  # noqa: ANN401 - JSON
         for document in export["projects"][0]["documents"]:
             for row in document["annotations"]:
                 row.pop("medlink")
@@ -172,7 +172,8 @@ def answer_doccano(path: Path) -> None:
                 "Dyspnoea": "Dyspnea (HP:0002094)",
                 "ataxia": ATAXIA,
             }
-            row["label"] = [row["label"][0], *([*place(surface), label] for surface, label in labels.items())]
+            places = {surface: [at + 1 for at in place(surface)] for surface in labels}  # in UTF-16 units
+            row["label"] = [row["label"][0], *([*places[surface], label] for surface, label in labels.items())]
         return [{"id": 7, **row, "Comments": []}]
 
     _edit_lines(path, edit)
@@ -208,7 +209,7 @@ def answer_pubtator(path: Path) -> None:
 
 
 def answer_bioc_json(path: Path) -> None:
-    def edit(collection: Any) -> None:
+    def edit(collection: Any) -> None:  # noqa: ANN401 - JSON
         for document in collection["documents"]:
             if document["id"] == NOTE.document.id:
                 rows = document["passages"][0]["annotations"]
@@ -228,7 +229,8 @@ def answer_bioc_json(path: Path) -> None:
 
 def answer_bioc(path: Path) -> None:
     start, _ = place("ataxia")
-    added = f'<annotation id="new"><infon key="identifier">{ATAXIA}</infon><location offset="{start}" length="6"/><text>ataxia</text></annotation>'
+    added = f'<annotation id="new"><infon key="identifier">{ATAXIA}</infon>'
+    added += f'<location offset="{start}" length="6"/><text>ataxia</text></annotation>'
     text = path.read_text()
     head, *rows = re.split(r"(?=<annotation )", text.partition("</document>")[0])
     rest = text.removeprefix(head + "".join(rows))
@@ -241,7 +243,7 @@ def answer_bioc(path: Path) -> None:
 def answer_cas_json(folder: Path) -> None:
     obo = "http://purl.obolibrary.org/obo/"
 
-    def edit(cas: Any) -> None:
+    def edit(cas: Any) -> None:  # noqa: ANN401 - JSON
         spans = {row["begin"]: row for row in cas["%FEATURE_STRUCTURES"] if row["%TYPE"].endswith("NamedEntity")}
         by_surface = {surface: spans[place(surface)[0] + 1] for surface in ("GERD", "heart", "zebra", "Dyspnoea")}
         by_surface["GERD"]["identifier"] = f"{obo}HP_0002315"
