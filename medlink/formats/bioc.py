@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 from medlink.errors import CorpusFormatError
 from medlink.extras import import_extra
 from medlink.formats.batch_files import BatchFile
+from medlink.formats.concept_ids import NIL, one_concept
 from medlink.formats.decision import decide, round_score
 from medlink.formats.json_records import (
     as_object,
@@ -22,9 +23,10 @@ from medlink.formats.json_records import (
     parse_json,
     shorten,
     text_of,
+    time_of,
 )
 from medlink.formats.proposed import KEY, Reading, parse_carried, proposed_row
-from medlink.formats.verdicts import NIL, Marked, Sheet, complete, guarded, holds, judge, one_concept, span_of, time_of
+from medlink.formats.verdicts import Marked, Sheet, complete, guarded, holds, judge, span_of
 from medlink.formats.xml_tree import NO_XML, parse_xml
 from medlink.records import Annotation, LinkedDocument, Rejected, Source
 

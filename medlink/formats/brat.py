@@ -11,12 +11,13 @@ from urllib.parse import quote, unquote
 
 from medlink.errors import CorpusFormatError, SettingError
 from medlink.formats.batch_files import BatchFile
+from medlink.formats.concept_ids import NIL, concept_of
 from medlink.formats.decision import Decision, decide, round_score
 from medlink.formats.file_names import file_name
 from medlink.formats.json_records import decode, shorten
 from medlink.formats.links_json import dump_line
 from medlink.formats.proposed import Reading
-from medlink.formats.verdicts import NIL, Marked, Sheet, complete, concept_of, guarded, judge, span_of
+from medlink.formats.verdicts import Marked, Sheet, complete, guarded, judge, span_of
 from medlink.records import Annotation, Assertion, LinkedDocument, Mention, Rejected, Source
 
 _SPAN = re.compile(

@@ -24,10 +24,11 @@ from medlink.formats.cas_layers import (
     marked_spans,
     version_of,
 )
+from medlink.formats.concept_ids import NIL
 from medlink.formats.file_names import file_name
 from medlink.formats.json_records import decode, parse_json
 from medlink.formats.proposed import Reading
-from medlink.formats.verdicts import NIL, Marked, Sheet, complete, guarded, judge
+from medlink.formats.verdicts import Marked, Sheet, complete, guarded, judge
 from medlink.formats.xml_tree import NO_XML, parse_xml
 from medlink.records import Annotation, LinkedDocument, Rejected, Source
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 from medlink.errors import CorpusFormatError
 from medlink.formats.batch_files import BatchFile
+from medlink.formats.concept_ids import concept_in_label
 from medlink.formats.proposed import Reading
-from medlink.formats.verdicts import Marked, concept_in_label, shorten_raw
+from medlink.formats.verdicts import Marked, shorten_raw
 from medlink.records import Source
 
 TOOL = "inception"

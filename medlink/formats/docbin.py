@@ -15,9 +15,10 @@ from spacy.util import filter_spans
 
 from medlink.errors import CorpusFormatError
 from medlink.formats.batch_files import BatchFile, Limits
+from medlink.formats.concept_ids import NIL, concept_in_label, concept_of
 from medlink.formats.links_json import link_row
 from medlink.formats.proposed import Proposed, Reading, parse_carried
-from medlink.formats.verdicts import NIL, Marked, Sheet, complete, concept_in_label, concept_of, guarded, judge
+from medlink.formats.verdicts import Marked, Sheet, complete, guarded, judge
 from medlink.records import Annotation, Link, LinkedDocument, Rejected, Source
 
 SPANS_KEY = "medlink"

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 from medlink.errors import CorpusFormatError
 from medlink.formats.batch_files import BatchFile
+from medlink.formats.concept_ids import NIL, concept_in_label
 from medlink.formats.json_records import (
     JsonRecord,
     as_object,
@@ -22,7 +23,7 @@ from medlink.formats.json_records import (
 )
 from medlink.formats.proposed import KEY, Reading, parse_carried, proposed_row
 from medlink.formats.units import Place, likelier_reader, to_utf16
-from medlink.formats.verdicts import NIL, Marked, Sheet, complete, concept_in_label, cut, guarded, judge
+from medlink.formats.verdicts import Marked, Sheet, complete, cut, guarded, judge
 from medlink.records import Annotation, LinkedDocument, Rejected, Source
 
 TOOL = "doccano"

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from medlink.errors import CorpusFormatError
@@ -207,3 +208,20 @@ def text_of(row: Mapping[str, Any], *keys: str) -> str:
         if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _MAX_OFFSET**2:
             return str(value)
     return ""
+
+
+def time_of(value: Any) -> datetime | None:  # noqa: ANN401 - any JSON
+    """The time of an ISO 8601 string or of seconds since 1970, in UTC where it has no zone; ``None`` for others.
+
+    >>> time_of("2024-05-01T10:00:00Z") == time_of(1714557600)
+    True
+    """
+    try:
+        if isinstance(value, str):
+            time = datetime.fromisoformat(value.strip())
+            return time if time.tzinfo else time.replace(tzinfo=UTC)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return datetime.fromtimestamp(value, UTC)
+    except (ValueError, OverflowError, OSError):
+        pass
+    return None

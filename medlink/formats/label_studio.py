@@ -10,22 +10,12 @@ from typing import Any, BinaryIO
 
 from medlink.errors import CorpusFormatError
 from medlink.formats.batch_files import BatchFile
+from medlink.formats.concept_ids import NIL, concept_in_label
 from medlink.formats.decision import decide, round_score
-from medlink.formats.json_records import JsonRecord, as_object, json_records, list_of, offset_of, text_of
+from medlink.formats.json_records import JsonRecord, as_object, json_records, list_of, offset_of, text_of, time_of
 from medlink.formats.proposed import KEY, Proposed, Reading, parse_carried, proposed_row, score_of
 from medlink.formats.units import likelier_reader
-from medlink.formats.verdicts import (
-    NIL,
-    Marked,
-    Sheet,
-    complete,
-    concept_in_label,
-    guarded,
-    ignored,
-    judge,
-    shorten_raw,
-    time_of,
-)
+from medlink.formats.verdicts import Marked, Sheet, complete, guarded, ignored, judge, shorten_raw
 from medlink.records import Annotation, Link, LinkedDocument, Proposal, Rejected, Source
 
 TOOL = "label-studio"

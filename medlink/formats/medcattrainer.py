@@ -10,10 +10,11 @@ from typing import Any, BinaryIO
 
 from medlink.errors import CorpusFormatError
 from medlink.formats.batch_files import BatchFile
+from medlink.formats.concept_ids import NIL, concept_of
 from medlink.formats.decision import decide, round_score
-from medlink.formats.json_records import as_object, list_of, offset_of, read_json, shorten, text_of
+from medlink.formats.json_records import as_object, list_of, offset_of, read_json, shorten, text_of, time_of
 from medlink.formats.proposed import KEY, Proposed, Reading, parse_proposed, proposed_row, score_of
-from medlink.formats.verdicts import NIL, Marked, Sheet, answered, complete, concept_of, guarded, time_of
+from medlink.formats.verdicts import Marked, Sheet, answered, complete, guarded
 from medlink.records import Annotation, Link, LinkedDocument, Proposal, Rejected, Source, Verdict
 
 TOOL = "medcattrainer"
@@ -88,23 +89,22 @@ def _document(value: object, source: Source, reading: Reading) -> Iterator[Annot
     links = {(link.start, link.end): link for link in sheet.proposed or ()}
     for item in list_of(row, "annotations"):
         raw = shorten(json.dumps(item, ensure_ascii=False))
-        yield from guarded(source, raw, partial(_read, sheet, links, item, raw))
+        place = replace(source, record_id=text_of(item, "id") if isinstance(item, dict) else "")
+        yield from guarded(place, raw, partial(_read, replace(sheet, source=place), links, item, raw))
 
 
 def _read(
     sheet: Sheet, links: Mapping[tuple[int, int], Proposed], value: object, raw: str
 ) -> Iterator[Annotation | Rejected]:
     row = as_object(value, "an annotation")
-    source = replace(sheet.source, record_id=text_of(row, "id"))
     sheet = replace(
         sheet,
-        source=source,
         annotator=text_of(row, "user", "user_id"),
         time=time_of(row.get("last_modified")) or time_of(row.get("create_time")),
     )
     concept_id, is_nil = concept_of(_concept(row))
     start, end = offset_of(row, "start"), offset_of(row, "end")
-    span = Marked(start, end, text_of(row, "value"), source, concept_id, is_nil, raw=raw)
+    span = Marked(start, end, text_of(row, "value"), sheet.source, concept_id, is_nil, raw=raw)
     link = parse_proposed(row[KEY]) if KEY in row else links.get((start, end))
     verdict = _verdict(row, span, link)
     if verdict is not None:

@@ -9,27 +9,16 @@ from typing import Any, BinaryIO
 
 from medlink.errors import CorpusFormatError
 from medlink.formats.batch_files import BatchFile
+from medlink.formats.concept_ids import NIL, concept_in_label, concept_of
 from medlink.formats.decision import decide, round_score
-from medlink.formats.json_records import JsonRecord, as_object, json_records, list_of, offset_of, text_of
+from medlink.formats.json_records import JsonRecord, as_object, json_records, list_of, offset_of, text_of, time_of
 from medlink.formats.proposed import KEY, Proposed, Reading, parse_carried, proposed_row, score_of
-from medlink.formats.verdicts import (
-    NIL,
-    NOT_A_MENTION,
-    Marked,
-    Sheet,
-    answered,
-    complete,
-    concept_in_label,
-    concept_of,
-    cut,
-    guarded,
-    ignored,
-    judge,
-    time_of,
-)
+from medlink.formats.verdicts import Marked, Sheet, answered, complete, cut, guarded, ignored, judge
 from medlink.records import Annotation, Link, LinkedDocument, Proposal, Rejected, Verdict
 
 TOOL = "prodigy"
+# The option beside the candidates and NIL.
+NOT_A_MENTION = "NOT_A_MENTION"
 # The options beside the candidates in spaCy's tutorial on entity linking: neither says that no concept fits.
 _UNDECIDED = frozenset({"NIL_otherLink", "NIL_ambiguous"})
 

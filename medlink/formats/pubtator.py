@@ -11,11 +11,12 @@ from urllib.parse import unquote
 
 from medlink.errors import CorpusFormatError
 from medlink.formats.batch_files import READ_ERRORS, BatchFile
+from medlink.formats.concept_ids import one_concept
 from medlink.formats.decision import decide
 from medlink.formats.json_records import decode, shorten
 from medlink.formats.lines import read_lines
 from medlink.formats.proposed import Reading
-from medlink.formats.verdicts import Marked, Sheet, complete, guarded, judge, one_concept
+from medlink.formats.verdicts import Marked, Sheet, complete, guarded, judge
 from medlink.records import Annotation, LinkedDocument, Rejected, Source
 
 # What `str.splitlines` breaks at, and the tab that separates fields.

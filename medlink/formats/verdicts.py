@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
 from medlink.errors import CorpusFormatError
+from medlink.formats.concept_ids import MAX_LABEL, NIL
 from medlink.formats.json_records import shorten
 from medlink.formats.proposed import Proposed, Reading
 from medlink.formats.xml_tree import NO_XML
 from medlink.records import Annotation, Rejected, Source, Verdict
-
-NIL = "NIL"
-NOT_A_MENTION = "NOT_A_MENTION"
-# How tools and corpora write that no concept fits: ours, PubTator's and BC5CDR's, scispaCy's.
-_NIL_IDS = frozenset({"nil", "-1", "-", "none", "cui-less", "cui_less", "no concept"})
-_IRI = re.compile(
-    r"https?://(?:purl\.obolibrary\.org/obo/(?P<prefix>[A-Za-z]+)_|identifiers\.org/(?:[\w.]+/)?)(?P<id>\S+)"
-)
-_BRACKETED = re.compile(r"[(\[]([^()\[\]\s]*\d[^()\[\]\s]*)[)\]]\s*\Z")
-_MAX_LABEL = 500
-_BARE_ID = re.compile(r"[^\s()\[\]]*\d[^\s()\[\]]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +162,7 @@ def annotation(sheet: Sheet, span: Marked, answer: _Answer, link: Proposed | Non
     surface = span.surface
     if text is not None and _fits(text, span):
         surface = text[span.start : span.end]  # with the line breaks that the file cannot hold
-    if len(answer.concept_id) > _MAX_LABEL or any(map(str.isspace, answer.concept_id)):
+    if len(answer.concept_id) > MAX_LABEL or any(map(str.isspace, answer.concept_id)):
         return Rejected(span.source, "something too long or with spaces in the place of a concept id", span.raw)
     try:
         return Annotation(
@@ -313,65 +301,3 @@ def complete(sheet: Sheet, reading: Reading) -> Sheet:
         text = known
     proposed = reading.proposed(sheet.doc_id) if sheet.proposed is None else sheet.proposed
     return replace(sheet, proposed=proposed, text=text)
-
-
-def concept_of(written: str) -> tuple[str, bool]:
-    """The concept id that a field holds, empty for none; and whether it says that no concept fits.
-
-    IRIs of OBO and identifiers.org become CURIEs.
-
-    >>> concept_of(" http://purl.obolibrary.org/obo/HP_0002970 "), concept_of("nil"), concept_of("")
-    (('HP:0002970', False), ('', True), ('', False))
-    """
-    written = written.strip()
-    if written.lower() in _NIL_IDS:
-        return "", True
-    match = _IRI.fullmatch(written)
-    if not match:
-        return written, False
-    return (f"{match['prefix']}:{match['id']}" if match["prefix"] else match["id"]), False
-
-
-def one_concept(written: str) -> tuple[str, bool]:
-    """As :func:`concept_of`, for fields in which ``|``, ``+``, ``,`` and ``;`` part several ids.
-
-    :raises CorpusFormatError: when there are several.
-    """
-    parts = [part for part in re.split(r"[|+,;]", written) if part.strip()]
-    if len(parts) > 1:
-        raise CorpusFormatError("several concepts for one span", expected="one", got=str(len(parts)))
-    return concept_of(parts[0] if parts else "")
-
-
-def concept_in_label(label: str) -> tuple[str, bool]:
-    """The concept id that a label is or ends in, for tools that have nothing but labels.
-
-    An id has a digit in it and no space. A label without one is a type and names no concept.
-
-    >>> concept_in_label("Seizure (HP:0001250)"), concept_in_label("E11.9"), concept_in_label("Disease")
-    (('HP:0001250', False), ('E11.9', False), ('', False))
-    """
-    if len(label) > _MAX_LABEL:
-        return "", False
-    bracketed = _BRACKETED.search(label)
-    written = bracketed[1] if bracketed else label.strip()
-    if concept_of(written)[1] or _BARE_ID.fullmatch(written):
-        return concept_of(written)
-    return "", False
-
-
-def time_of(value: Any) -> datetime | None:  # noqa: ANN401 - any JSON
-    """The time of an ISO 8601 string or of seconds since 1970, in UTC where it has no zone; ``None`` for others.
-
-    >>> time_of("2024-05-01T10:00:00Z") == time_of(1714557600)
-    True
-    """
-    try:
-        if isinstance(value, str):
-            time = datetime.fromisoformat(value.strip())
-            return time if time.tzinfo else time.replace(tzinfo=UTC)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return datetime.fromtimestamp(value, UTC)
-    except (ValueError, OverflowError, OSError):
-        pass
-    return None
