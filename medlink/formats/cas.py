@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -34,6 +34,7 @@ from medlink.records import Annotation, LinkedDocument, Rejected, Source
 
 _METADATA = "de.tudarmstadt.ukp.dkpro.core.api.metadata.type.DocumentMetaData"
 TYPE_SYSTEM = "TypeSystem.xml"
+_UNMAPPED = re.compile(r"external offset \[(\d+)\]")
 _OBO_CURIE = re.compile(r"([A-Za-z]+):([0-9]+)")
 _OBO_IRI = "http://purl.obolibrary.org/obo/"
 # What the library raises on a CAS that is not one; it checks little before it takes a file apart.
@@ -152,8 +153,8 @@ def read_cas_json(file: BatchFile, reading: Reading) -> Iterator[Annotation | Re
 def _read(load: Callable[[], Any], file: BatchFile, reading: Reading) -> Iterator[Annotation | Rejected]:
     source = Source(file.name)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of offsets that are none: they are found below
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
             cas = load()
             text = cas.sofa_string
             spans, title = list(_layer_spans(cas)), _title(cas)
@@ -165,13 +166,20 @@ def _read(load: Callable[[], Any], file: BatchFile, reading: Reading) -> Iterato
         raise CorpusFormatError("a CAS without text")
     version = version_of(file, title, reading)
     sheet = complete(Sheet(version.doc_id, TOOL, source, text, annotator=version.annotator), reading)
-    yield from judge(sheet, _placed(spans, text, source))
+    # The library warns of an offset that lies outside or cuts a character in two, and lets it stand.
+    unmapped = {int(number) for warning in caught for number in _UNMAPPED.findall(str(warning.message))}
+    yield from judge(sheet, _placed(spans, text, unmapped, source))
 
 
-def _placed(spans: Iterable[LayerSpan], text: str, source: Source) -> Iterator[Marked | Rejected]:
+def _placed(
+    spans: Iterable[LayerSpan], text: str, unmapped: Container[int], source: Source
+) -> Iterator[Marked | Rejected]:
     for span, mark in marked_spans(spans, text, source):
-        reason = f"a span outside of the text: [{span.start}, {span.end}) of {len(text)}"
-        yield mark or Rejected(replace(source, record_id=span.record_id), reason)
+        if mark is None or mark.start in unmapped or mark.end in unmapped:
+            reason = f"offsets that are no place in the text: [{span.start}, {span.end}) of {len(text)}"
+            yield Rejected(replace(source, record_id=span.record_id), reason)
+        else:
+            yield mark
 
 
 def _layer_spans(cas: Any) -> Iterator[LayerSpan]:  # noqa: ANN401

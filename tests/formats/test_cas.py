@@ -33,7 +33,7 @@ def cas_json(*structures: dict[str, Any], text: str = NOTE_TEXT) -> str:
             "%TYPE": METADATA,
             "@sofa": 1,
             "begin": 0,
-            "end": 31,
+            "end": 30,
             "documentTitle": "note-7.txt",
             "documentId": "kim",
         },
@@ -69,7 +69,13 @@ def test_a_layer_of_the_project_s_own_is_found_by_its_ids(tmp_path: Path) -> Non
 def test_a_span_outside_of_the_text_costs_that_span(tmp_path: Path) -> None:
     good, (rejected,) = read_bytes(tmp_path, cas_json(FITS, {**FITS, "begin": 20, "end": 99}), "kim.json")
     assert [a.surface for a in good] == ["fits"]
-    assert rejected.reason == f"a span outside of the text: [20, 99) of {len(NOTE_TEXT)}"
+    assert rejected.reason == f"offsets that are no place in the text: [19, 99) of {len(NOTE_TEXT)}"
+
+
+def test_a_span_that_cuts_a_character_in_two_costs_that_span(tmp_path: Path) -> None:
+    good, (rejected,) = read_bytes(tmp_path, cas_json(FITS, {**FITS, "begin": 1, "end": 10}), "kim.json")
+    assert [a.surface for a in good] == ["fits"]
+    assert rejected.reason.startswith("offsets that are no place in the text: [1, 9)")
 
 
 def test_every_annotator_s_archive_in_a_project_export_is_read(tmp_path: Path) -> None:
