@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path, PurePosixPath
 
@@ -32,8 +33,10 @@ READERS: Mapping[str, tuple[str, str]] = {
     "docbin": ("docbin", "read_docbin"),
 }
 _ANN, _TXT = ".ann", ".txt"
-# The configuration of brat, which goes along with annotations and holds none.
-_COMPANIONS = frozenset({"annotation.conf", "visual.conf", "tools.conf", "kb_shortcuts.conf", "acl.conf"})
+# What goes along with annotations and holds none: the configuration of brat, the type system of a CAS.
+_COMPANIONS = frozenset(
+    {"TypeSystem.xml", "annotation.conf", "visual.conf", "tools.conf", "kb_shortcuts.conf", "acl.conf"}
+)
 # What medlink's own brat export leaves beside the notes; see medlink.formats.brat.
 _EXPORTED = ".medlink.jsonl"
 
@@ -46,13 +49,51 @@ def detect(path: Path, *, limits: Limits | None = None) -> str:
     """
     formats: set[str] = set()
     for file in find_batch_files(path, limits or Limits()):
-        if isinstance(file, BatchFile):
+        if isinstance(file, BatchFile) and not _is_companion(file):
             formats.add(_format_of(file) or "")
     formats.discard("")
     if len(formats) != 1:
         got = " and ".join(sorted(formats)) or "none"
         raise CorpusFormatError("no one format", where=str(path), expected=", ".join(READERS), got=got)
     return formats.pop()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBatch:
+    """One file of a batch and its records, which are read as they are asked for.
+
+    :param file: ``None`` for what cannot be opened: its one record says why.
+    """
+
+    name: str
+    file: BatchFile | None
+    records: Iterable[Annotation | Rejected]
+
+
+def open_batches(
+    path: Path,
+    format: str = AUTO,
+    *,
+    baseline: Mapping[str, LinkedDocument] | None = None,
+    limits: Limits | None = None,
+) -> Iterator[OpenBatch]:
+    """The files of :func:`read_annotations` one by one; each is to be read before the next is asked for."""
+    if format != AUTO and format not in READERS:
+        raise UnknownNameError("no such format", expected=", ".join((AUTO, *READERS)), got=repr(format))
+    limits = limits or Limits()
+    known = [dict(baseline or {}), _exported_beside(path, limits)]
+    reading = Reading(limits, ChainMap(*known))
+    for file in find_batch_files(path, limits, first=_EXPORTED):
+        if isinstance(file, Rejected):
+            yield OpenBatch(file.source.file, None, (file,))
+        elif file.path.name == _EXPORTED:
+            try:
+                known.append(_read_exported(file, limits))
+                reading = Reading(limits, ChainMap(*known))
+            except CorpusFormatError as error:
+                yield OpenBatch(file.name, None, (Rejected(Source(file.name), str(error)),))
+        elif file.path == path or not _is_companion(file):
+            yield OpenBatch(file.name, file, _read_file(file, format, reading))
 
 
 def read_annotations(
@@ -72,45 +113,29 @@ def read_annotations(
         came back is compared with it where the tool keeps no record of what was proposed (brat, PubTator, the CAS).
         A folder of brat files that medlink exported holds its own.
     :raises UnknownNameError: when no format has that name.
+    :raises MissingExtraError: when a format needs a package that is not installed.
     """
-    if format != AUTO and format not in READERS:
-        raise UnknownNameError("no such format", expected=", ".join((AUTO, *READERS)), got=repr(format))
-    limits = limits or Limits()
-    known = [dict(baseline or {}), _exported_beside(path, limits)]
-    reading = Reading(limits, ChainMap(*known))
-    for file in find_batch_files(path, limits, first=_EXPORTED):
-        if isinstance(file, Rejected):
-            yield file
-        elif file.path.name == _EXPORTED:
-            try:
-                known.append(_read_exported(file, limits))
-                reading = Reading(limits, ChainMap(*known))
-            except CorpusFormatError as error:
-                yield Rejected(Source(file.name), str(error))
-        else:
-            yield from _read_file(file, format, reading)
+    for batch in open_batches(path, format, baseline=baseline, limits=limits):
+        yield from batch.records
 
 
 def _read_file(file: BatchFile, format: str, reading: Reading) -> Iterator[Annotation | Rejected]:
     try:
-        if _is_companion(file):
-            return
-        name = format if format != AUTO else _format_of(file)
+        known = _format_of(file)
     except CorpusFormatError as error:
         yield Rejected(Source(file.name), str(error))
         return
+    name = known if format == AUTO or known == "" else format
     if name is None:
         yield Rejected(Source(file.name), f"no known format; expected one of {', '.join(READERS)}")
-    elif name and (format == AUTO or sniff(file) != ""):
+    elif name:
         module, function = READERS[name]
         reader: Reader = getattr(import_module(f"medlink.formats.{module}"), function)
         yield from reader(file, reading)
 
 
 def _format_of(file: BatchFile) -> str | None:
-    """The format of a file; empty for a companion, ``None`` where it is not known."""
-    if _is_companion(file):
-        return ""
+    """The format of a file; empty for a type system, ``None`` where it is not known."""
     return "brat" if file.path.name.lower().endswith(_ANN) else sniff(file)
 
 

@@ -161,7 +161,7 @@ def _replace(value: object, path: int, new: object) -> object:
     keys = list(value) if isinstance(value, dict) else range(len(value))
     chosen = keys[path % len(keys)]
     changed = dict(value) if isinstance(value, dict) else list(value)
-    changed[chosen] = _replace(changed[chosen], path // max(len(keys), 2), new)  # type: ignore[index]
+    changed[chosen] = _replace(changed[chosen], path // max(len(keys), 2), new)
     return changed
 
 
