@@ -30,6 +30,8 @@ _KEYS: tuple[tuple[str, tuple[frozenset[str], ...]], ...] = (
         (frozenset({"text", "label"}), frozenset({"text", "labels"}), frozenset({"text", "entities"})),
     ),
 )
+# The keys that tell the format alone.
+_DECISIVE = frozenset(key for _, sets in _KEYS for wanted in sets if len(wanted) == 1 for key in wanted)
 
 
 def sniff(file: BatchFile) -> str | None:
@@ -75,7 +77,11 @@ def _sniff_xml(text: str) -> str | None:
 
 
 def _sniff_json(text: str) -> str | None:
-    keys = set(_first_keys(text))
+    keys: set[str] = set()
+    for key in _first_keys(text):
+        keys.add(key)
+        if key in _DECISIVE:
+            break
     return next((name for name, sets in _KEYS if any(wanted <= keys for wanted in sets)), None)
 
 
