@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -12,6 +13,7 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span
 from spacy.util import filter_spans
+from spacy.vocab import Vocab
 
 from medlink.errors import CorpusFormatError
 from medlink.formats.batch_files import BatchFile, Limits
@@ -95,7 +97,7 @@ def read_docbin(file: BatchFile, reading: Reading) -> Iterator[Annotation | Reje
 def _read(file: BatchFile, reading: Reading) -> Iterator[Annotation | Rejected]:
     data = file.read(reading.limits.file_bytes)
     _check_size(data, reading.limits)
-    vocab = spacy.blank("en").vocab
+    vocab = Vocab()
     try:
         docs = DocBin().from_bytes(data).get_docs(vocab)
         for number, doc in enumerate(docs, start=1):
@@ -128,21 +130,23 @@ def _read_doc(doc: Doc, source: Source, reading: Reading) -> Iterator[Annotation
     if isinstance(annotator, str):
         sheet = replace(sheet, annotator=annotator)
     sheet = complete(sheet, reading)
-    exact = {_tokens(doc, link): link for link in sheet.proposed or ()}
+    by_tokens = defaultdict[tuple[int, int], list[Proposed]](list)
+    for link in sheet.proposed or ():
+        tokens = doc.char_span(link.start, link.end, alignment_mode="expand")
+        if tokens is not None:  # of white space alone there is no span, and so no answer
+            by_tokens[tokens.start, tokens.end].append(link)
+    sheet = replace(sheet, proposed=tuple(link for links in by_tokens.values() for link in links))
     spans = doc.spans[SPANS_KEY] if SPANS_KEY in doc.spans else doc.ents
-    yield from judge(sheet, [_marked(span, exact, source) for span in spans])
+    yield from judge(sheet, [_marked(span, by_tokens[span.start, span.end], source) for span in spans])
 
 
-def _tokens(doc: Doc, link: Proposed) -> tuple[int, int]:
-    span = doc.char_span(link.start, link.end, alignment_mode="expand")
-    return (span.start, span.end) if span is not None else (-1, -1)
-
-
-def _marked(span: Span, exact: Mapping[tuple[int, int], Proposed], source: Source) -> Marked:
-    link = exact.get((span.start, span.end))
+def _marked(span: Span, links: list[Proposed], source: Source) -> Marked:
+    """The span, at the exact offsets of the proposal that it answers, which is taken from the list."""
     written = span.kb_id_
     concept_id, is_nil = concept_of(written) if written else concept_in_label(span.label_)
-    is_nil = is_nil or (not concept_id and (span.label_ == NIL or (link is not None and not link.concept_id)))
-    if link is not None:
-        return Marked(link.start, link.end, link.surface, source, concept_id, is_nil)
-    return Marked(span.start_char, span.end_char, span.text, source, concept_id, is_nil)
+    if not links:
+        return Marked(span.start_char, span.end_char, span.text, source, concept_id, is_nil or span.label_ == NIL)
+    link = next((link for link in links if link.concept_id == concept_id), links[0])
+    links.remove(link)
+    is_nil = is_nil or not (concept_id or link.concept_id)
+    return Marked(link.start, link.end, link.surface, source, concept_id, is_nil)

@@ -137,13 +137,13 @@ def _pair(sheet: Sheet, spans: Sequence[Marked]) -> list[tuple[Proposed, Marked 
     proposed = sheet.proposed or ()
     by_place = defaultdict[tuple[int, int], list[Marked]](list)
     for span in spans:
-        by_place[span.start, span.end].append(span)
+        by_place[_core(span)].append(span)
     answers: dict[int, Marked] = {}
     for number, link in enumerate(proposed):
-        rivals = [span for span in by_place[link.start, link.end] if _same(span.surface, link.surface)]
+        rivals = [span for span in by_place[_core(link)] if _same(span.surface, link.surface)]
         if rivals:
             span = next((span for span in rivals if span.concept_id == link.concept_id), rivals[0])
-            by_place[link.start, link.end].remove(span)
+            by_place[_core(link)].remove(span)
             answers[number] = span
     taken = {id(span) for span in answers.values()}
     waiting = defaultdict[str, deque[Marked]](deque)
@@ -231,17 +231,28 @@ def _fits(text: str, span: Marked) -> bool:
     return found == span.surface or (bool(span.surface.strip()) and _squeeze(found) == _squeeze(span.surface))
 
 
+def _core(span: Marked | Proposed) -> tuple[int, int]:
+    """Where the span would start and end without the white space around it, which not every tool can mark."""
+    surface = _flat(span.surface)
+    core = surface.strip()
+    if not core or len(surface) != span.end - span.start:
+        return span.start, span.end
+    start = span.start + surface.index(core)
+    return start, start + len(core)
+
+
 def _same(surface: str, proposed: str) -> bool:
     """Whether two surfaces are the same, white space aside, as far as both are known."""
     return not surface or not proposed or _squeeze(surface) == _squeeze(proposed)
 
 
-def _visible(text: str) -> str:
-    return _squeeze(NO_XML.sub(" ", text))
-
-
 def _squeeze(text: str) -> str:
-    return " ".join(text.split())
+    return " ".join(_flat(text).split())
+
+
+def _flat(text: str) -> str:
+    """The text with spaces for the characters that XML cannot hold."""
+    return text if text.isprintable() else NO_XML.sub(" ", text)
 
 
 def holds(text: str, pieces: Sequence[tuple[int, int]], surface: str) -> bool:
@@ -297,7 +308,7 @@ def complete(sheet: Sheet, reading: Reading) -> Sheet:
     for white space and control characters, as formats without line breaks and XML do.
     """
     known, text = reading.text(sheet.doc_id), sheet.text
-    if known and (text is None or (len(known) == len(text) and _visible(known) == _visible(text))):
+    if known and (text is None or (len(known) == len(text) and _squeeze(known) == _squeeze(text))):
         text = known
     proposed = reading.proposed(sheet.doc_id) if sheet.proposed is None else sheet.proposed
     return replace(sheet, proposed=proposed, text=text)
