@@ -136,7 +136,9 @@ def _read_file(file: BatchFile, format: str, reading: Reading) -> Iterator[Annot
 
 def _format_of(file: BatchFile) -> str | None:
     """The format of a file; empty for a type system, ``None`` where it is not known."""
-    return "brat" if file.path.name.lower().endswith(_ANN) else sniff(file)
+    found = sniff(file)
+    is_ann = found is None and file.path.name.lower().endswith(_ANN)  # one without annotations is empty
+    return "brat" if is_ann else found
 
 
 def _is_companion(file: BatchFile) -> bool:

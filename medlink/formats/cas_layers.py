@@ -9,7 +9,7 @@ from medlink.errors import CorpusFormatError
 from medlink.formats.batch_files import BatchFile
 from medlink.formats.concept_ids import concept_in_label
 from medlink.formats.proposed import Reading
-from medlink.formats.verdicts import Marked, shorten_raw
+from medlink.formats.verdicts import Marked, piece, shorten_raw
 from medlink.records import Source
 
 TOOL = "inception"
@@ -64,7 +64,7 @@ def marked_spans(spans: Iterable[LayerSpan], text: str, source: Source) -> list[
             continue
         place = replace(source, record_id=span.record_id)
         inside = 0 <= span.start < span.end <= len(text)
-        surface = text[span.start : span.end]
+        surface = piece(text, span.start, span.end)
         raw = shorten_raw({"layer": span.layer, "start": span.start, "end": span.end, **span.features})
         mark = Marked(span.start, span.end, surface, place, concept_id, is_nil, raw=raw) if inside else None
         chosen.append((span, mark))

@@ -15,7 +15,7 @@ from medlink.formats.decision import decide, round_score
 from medlink.formats.json_records import JsonRecord, as_object, json_records, list_of, offset_of, text_of, time_of
 from medlink.formats.proposed import KEY, Proposed, Reading, parse_carried, proposed_row, score_of
 from medlink.formats.units import likelier_reader
-from medlink.formats.verdicts import Marked, Sheet, complete, guarded, ignored, judge, shorten_raw
+from medlink.formats.verdicts import Marked, Sheet, complete, guarded, ignored, judge, piece, shorten_raw
 from medlink.records import Annotation, Link, LinkedDocument, Proposal, Rejected, Source
 
 TOOL = "label-studio"
@@ -101,6 +101,8 @@ def read_label_studio(file: BatchFile, reading: Reading) -> Iterator[Annotation 
 
 def _read(record: JsonRecord, reading: Reading) -> Iterator[Annotation | Rejected]:
     task = as_object(record.value)
+    if "annotation_id" in task:
+        raise CorpusFormatError("the short export, JSON-MIN, which lacks what was proposed", expected="the export JSON")
     data = as_object(task.get("data"), "'data'")
     source = Source(record.source.file, record.source.line, text_of(task, "id"))
     text = text_of(data, "text") or None
@@ -139,11 +141,13 @@ def _spans(results: Iterable[object], text: str, source: Source) -> Iterator[Mar
             written[text_of(row, "id")] = written.get(text_of(row, "id")) or _written(row)
     spans = [_span_or_reason(row, written, source) for row in rows if row.get("type") in _SPAN_TYPES]
     marked = [span for span in spans if isinstance(span, Marked)]
-    place = likelier_reader(text, marked, lambda start, end, span: text[start:end] == span.surface, default_utf16=False)
+    place = likelier_reader(
+        text, marked, lambda start, end, span: piece(text, start, end) == span.surface, default_utf16=False
+    )
     for span in spans:
         if isinstance(span, Marked):
             start, end = place(span.start, span.end)
-            surface = span.surface or text[max(start, 0) : max(end, 0)]
+            surface = span.surface or piece(text, start, end)
             yield replace(span, start=start, end=end, surface=surface)
         else:
             yield span

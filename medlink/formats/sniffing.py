@@ -12,9 +12,10 @@ from medlink.formats.lines import BOM
 
 #: How much of a file is looked at. The keys of a JSON record that come later are not seen.
 HEAD_BYTES = 1 << 20
-_LEXEME = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:]', re.DOTALL)
+# The last string may be cut off. Possessive, as a head of escaped quotes would take for ever otherwise.
+_LEXEME = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[{}\[\]:]', re.DOTALL)
 _PUBTATOR = re.compile(r"[^|\t\n]+\|[ta]\|")
-_BRAT = re.compile(r"(?:[TNAREM*#][^\s\t]*)\t")
+_BRAT = re.compile(r"T\d+\t\S+ \d+ \d+|[NAREM#]\d+\t|\*\t")
 _XML_ROOT = re.compile(r"<(?:[\w.-]+:)?(?P<name>[\w.-]+)[\s>/]")
 # The name of an XML file's first element.
 _ROOTS = {"collection": "bioc", "XMI": "cas-xmi", "typeSystemDescription": ""}
@@ -23,7 +24,10 @@ _KEYS: tuple[tuple[str, tuple[frozenset[str], ...]], ...] = (
     ("cas-json", (frozenset({"%FEATURE_STRUCTURES"}), frozenset({"%TYPES"}), frozenset({"%VIEWS"}))),
     ("medcattrainer", (frozenset({"projects"}),)),
     ("bioc-json", (frozenset({"documents"}), frozenset({"passages"}), frozenset({"PubTator3"}))),
-    ("label-studio", (frozenset({"data", "annotations"}), frozenset({"data", "predictions"}))),
+    (
+        "label-studio",
+        (frozenset({"data", "annotations"}), frozenset({"data", "predictions"}), frozenset({"annotation_id"})),
+    ),
     ("prodigy", (frozenset({"answer"}), frozenset({"_task_hash"}), frozenset({"text", "options"}))),
     (
         "doccano",

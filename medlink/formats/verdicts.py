@@ -15,6 +15,10 @@ from medlink.formats.proposed import Proposed, Reading
 from medlink.formats.xml_tree import NO_XML
 from medlink.records import Annotation, Rejected, Source, Verdict
 
+#: No mention has more characters: whoever marks so much has marked the document.
+MAX_MENTION = 10_000
+_TOO_LONG = f"a span of more than {MAX_MENTION:,} characters"
+
 
 @dataclass(frozen=True, slots=True)
 class Marked:
@@ -135,16 +139,16 @@ def _drop_repeated(marked: Iterable[Marked]) -> tuple[list[Marked], list[Marked]
 def _pair(sheet: Sheet, spans: Sequence[Marked]) -> list[tuple[Proposed, Marked | None]]:
     """Every proposal with the span that answers it."""
     proposed = sheet.proposed or ()
-    by_place = defaultdict[tuple[int, int], list[Marked]](list)
+    by_place = defaultdict[tuple[int, int], dict[str, Marked]](dict)
     for span in spans:
-        by_place[_core(span)].append(span)
+        by_place[_core(span)].setdefault(span.concept_id, span)
     answers: dict[int, Marked] = {}
     for number, link in enumerate(proposed):
-        rivals = [span for span in by_place[_core(link)] if _same(span.surface, link.surface)]
+        rivals = by_place.get(_core(link))
         if rivals:
-            span = next((span for span in rivals if span.concept_id == link.concept_id), rivals[0])
-            by_place[_core(link)].remove(span)
-            answers[number] = span
+            concept_id = link.concept_id if link.concept_id in rivals else next(iter(rivals))
+            if _same(rivals[concept_id].surface, link.surface):
+                answers[number] = rivals.pop(concept_id)
     taken = {id(span) for span in answers.values()}
     waiting = defaultdict[str, deque[Marked]](deque)
     for span in sorted(spans, key=lambda span: (span.start, span.end)):
@@ -162,6 +166,8 @@ def annotation(sheet: Sheet, span: Marked, answer: _Answer, link: Proposed | Non
     surface = span.surface
     if text is not None and _fits(text, span):
         surface = text[span.start : span.end]  # with the line breaks that the file cannot hold
+    if span.end - span.start > MAX_MENTION:
+        return Rejected(span.source, f"{_TOO_LONG}: [{span.start}, {span.end})", span.raw)
     if len(answer.concept_id) > MAX_LABEL or any(map(str.isspace, answer.concept_id)):
         return Rejected(span.source, "something too long or with spaces in the place of a concept id", span.raw)
     try:
@@ -227,7 +233,7 @@ def _is_displaced(sheet: Sheet, span: Marked) -> bool:
 
 def _fits(text: str, span: Marked) -> bool:
     """Whether the text at the span's offsets is its surface, white space aside."""
-    found = text[max(span.start, 0) : max(span.end, 0)]
+    found = piece(text, span.start, span.end)
     return found == span.surface or (bool(span.surface.strip()) and _squeeze(found) == _squeeze(span.surface))
 
 
@@ -281,7 +287,12 @@ def _hull(pieces: Sequence[tuple[int, int]]) -> tuple[int, int]:
 
 
 def _joined(text: str, pieces: Iterable[tuple[int, int]]) -> str:
-    return " ".join(text[max(start, 0) : max(end, 0)] for start, end in pieces)
+    return " ".join(piece(text, start, end) for start, end in pieces)
+
+
+def piece(text: str, start: int, end: int) -> str:
+    """What the text holds at these offsets; nothing where they lie outside or are further apart than any mention's."""
+    return text[max(start, 0) : max(end, 0)] if end - start <= MAX_MENTION else ""
 
 
 def shorten_raw(row: object) -> str:
@@ -298,6 +309,8 @@ def cut(text: str, start: int, end: int) -> str:
         raise CorpusFormatError(
             "offsets outside of the text", expected=f"0 <= start < end <= {len(text)}", got=f"[{start}, {end})"
         )
+    if end - start > MAX_MENTION:
+        raise CorpusFormatError(_TOO_LONG, got=f"[{start}, {end})")
     return text[start:end]
 
 

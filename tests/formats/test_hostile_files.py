@@ -302,3 +302,42 @@ def test_csv_exports_hold_no_formula(tmp_path: Path) -> None:
     cells = [cell.strip('"') for line in path.read_text().splitlines()[1:] for cell in line.split('","')]
     assert not [cell for cell in cells if cell.startswith(("=", "+", "@", "-HCG"))]
     assert any(cell.startswith("'=") for cell in cells)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    data=st.binary(max_size=200) | st.text(max_size=200).map(str.encode), name=st.sampled_from(["x", "x.ann", "x.zip"])
+)
+def test_any_bytes_at_all(place: Path, data: bytes, name: str) -> None:
+    (place / name).write_bytes(data)
+    check(place / name, "auto")
+    (place / name).unlink()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"' + b'\\"' * 500_000,
+        b'[{"' + b"\\" * 900_001,
+        b'{"a": "' + b"{" * 900_000,
+        b"<" + b"a." * 400_000,
+        b"x" * 900_000 + b"|t",
+        b"T" + b"1" * 900_000,
+        b"(" + b"1" * 900_000 + b"\t",
+    ],
+    ids=lambda data: repr(data[:8]),
+)
+def test_no_head_takes_long_to_sniff(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "file").write_bytes(data)
+    assert [item.reason.split(";")[0] for item in check(tmp_path / "file", "auto")] == ["no known format"]
+
+
+def test_labels_and_spans_of_any_length_take_no_time(tmp_path: Path) -> None:
+    text = "a " * 20_000
+    labels = [[0, 40_000, "1" * 400 + "x " + str(n)] for n in range(400)] + [[0, 40_000, "(" + "1" * 30_000]]
+    (tmp_path / "file").write_text(json.dumps({"text": text, "doc_id": "x", "label": labels}))
+    items = list(read_annotations(tmp_path / "file"))
+    assert {item.reason.split(";")[0] for item in items if isinstance(item, Rejected)} == {
+        "a span of more than 10,000 characters"
+    }
+    assert len(items) == len(labels)

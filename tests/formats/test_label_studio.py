@@ -130,3 +130,15 @@ def test_what_is_before_the_broken_end_of_an_array_is_kept(tmp_path: Path) -> No
     good, bad = read_bytes(tmp_path, whole[: len(whole) * 9 // 10])
     assert len(good) == 2
     assert [item.reason[:11] for item in bad] == ["broken JSON"]
+
+
+def test_the_short_export_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    row = {
+        "id": 1,
+        "text": TEXT,
+        "label": [{"start": 5, "end": 9, "text": "fits", "labels": ["X"]}],
+        "annotation_id": 3,
+    }
+    good, (rejected,) = read_bytes(tmp_path, json.dumps([row]))
+    assert good == []
+    assert rejected.reason == "the short export, JSON-MIN, which lacks what was proposed; expected the export JSON"
