@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from medlink.errors import CorpusFormatError
 from medlink.extras import import_extra
-from medlink.formats.batch_files import BatchFile
+from medlink.formats.batch_files import READ_ERRORS, BatchFile
 from medlink.formats.concept_ids import NIL, one_concept
 from medlink.formats.decision import decide, round_score
 from medlink.formats.json_records import (
@@ -27,7 +27,7 @@ from medlink.formats.json_records import (
 )
 from medlink.formats.proposed import KEY, Reading, parse_carried, proposed_row
 from medlink.formats.verdicts import Marked, Sheet, complete, guarded, holds, judge, span_of
-from medlink.formats.xml_tree import NO_XML, parse_xml
+from medlink.formats.xml_tree import NO_XML, iterate_xml
 from medlink.records import Annotation, LinkedDocument, Rejected, Source
 
 TOOL = "bioc"
@@ -98,9 +98,9 @@ def read_bioc(file: BatchFile, reading: Reading) -> Iterator[Annotation | Reject
     INCEpTION writes them, is found by its text and mended. An annotation in pieces reaches from the first to the last.
     TeamTat's infons ``annotator`` and ``updated_at`` name annotator and time; without them a document is one
     annotator's. The library ``bioc``, which writes this format, is not used to read it: it takes a collection whole or,
-    where one number is missing, not at all.
+    where one number is missing, not at all. Constant memory; what stands before a broken place is kept.
     """
-    documents = map(_xml_document, _xml_documents(file, reading))
+    documents = map(_xml_document, _xml_documents(file))
     yield from guarded(Source(file.name), "", partial(_read_all, documents, file, reading))
 
 
@@ -110,11 +110,12 @@ def read_bioc_json(file: BatchFile, reading: Reading) -> Iterator[Annotation | R
     yield from guarded(Source(file.name), "", partial(_read_all, documents, file, reading))
 
 
-def _xml_documents(file: BatchFile, reading: Reading) -> Iterator[Any]:
-    root = parse_xml(file.read(reading.limits.file_bytes))
-    if root.tag != "collection":
-        raise CorpusFormatError("no BioC", expected="<collection> as the first element")
-    yield from root.findall("document")
+def _xml_documents(file: BatchFile) -> Iterator[Any]:
+    try:
+        with file.open() as stream:
+            yield from iterate_xml(stream, root="collection", tag="document")
+    except READ_ERRORS as error:
+        raise CorpusFormatError("the file cannot be read", got=type(error).__name__) from None
 
 
 def _xml_document(element: Any) -> dict[str, Any]:  # noqa: ANN401 - lxml has no types

@@ -84,6 +84,19 @@ def test_a_document_without_an_offset_costs_one_document(tmp_path: Path) -> None
     assert (rejected.source.line, rejected.reason) == (1, "'offset' is no whole number; got NoneType")
 
 
+def test_what_stands_before_the_broken_place_is_kept(tmp_path: Path) -> None:
+    text = XML.format(who="")
+    document = text[text.index("<document>") : text.index("</collection>")]
+    good, (rejected,) = read_bytes(tmp_path, text.replace(document, document * 3)[: -len(document)])
+    assert len(good) == 6
+    assert rejected.reason.startswith("broken XML")
+
+
+def test_other_xml_is_refused(tmp_path: Path) -> None:
+    good, (rejected,) = read_bytes(tmp_path, "<x><document/></x>", format="bioc")
+    assert (good, rejected.reason) == ([], "another kind of XML; expected <collection> as the first element")
+
+
 def test_the_field_s_library_reads_what_is_written(tmp_path: Path) -> None:
     write_links([NOTE, OTHER], tmp_path / "links.xml", format="bioc")
     write_links([NOTE, OTHER], tmp_path / "links.json", format="bioc-json")
