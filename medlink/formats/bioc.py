@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 from medlink.errors import CorpusFormatError
 from medlink.extras import import_extra
 from medlink.formats.batch_files import READ_ERRORS, BatchFile
-from medlink.formats.concept_ids import NIL, one_concept
+from medlink.formats.concept_ids import NIL, split_ids
 from medlink.formats.decision import decide, round_score
 from medlink.formats.json_records import (
     as_object,
@@ -221,7 +221,6 @@ def _authored(item: object, block: _Block, text: str, source: Source) -> tuple[t
         source = replace(source, record_id=text_of(row, "id"))
         infons = {key.lower(): value for key, value in as_object(row.get("infons") or {}, "'infons'").items()}
         author = text_of(infons, "annotator"), text_of(infons, "updated_at")
-        concept_id, is_nil = one_concept(text_of(infons, *_CONCEPT_INFONS))
         pieces = [(offset_of(place, "offset"), offset_of(place, "length")) for place in _locations(row)]
         pieces = [(at, at + length) for at, length in pieces]
         surface = text_of(row, "text")
@@ -231,7 +230,7 @@ def _authored(item: object, block: _Block, text: str, source: Source) -> tuple[t
         span = span_of(pieces, surface, text, source)
     except CorpusFormatError as error:
         return author, Rejected(source, str(error), raw)
-    return author, replace(span, concept_id=concept_id, nil=is_nil, raw=raw)
+    return author, replace(span, raw=raw).naming(*split_ids(text_of(infons, *_CONCEPT_INFONS)))
 
 
 def _locations(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:

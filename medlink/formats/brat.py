@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote
 
 from medlink.errors import CorpusFormatError, SettingError
 from medlink.formats.batch_files import BatchFile
-from medlink.formats.concept_ids import NIL, concept_of
+from medlink.formats.concept_ids import NIL
 from medlink.formats.decision import Decision, decide, round_score
 from medlink.formats.file_names import file_name
 from medlink.formats.json_records import decode, shorten
@@ -206,13 +206,9 @@ def _span(bound: _TextBound, text: str, source: Source) -> Marked:
     if not match:
         raise CorpusFormatError("no text-bound annotation", expected="T1, a tab, type and offsets, a tab, the surface")
     pieces = [tuple(map(int, piece.split())) for piece in match["offsets"].split(";")]
-    concepts = sorted({concept_of(concept)[0] for concept in bound.concepts} - {""})
-    if len(concepts) > 1:
-        raise CorpusFormatError("several concepts for one span", expected="one", got=str(len(concepts)))
     span = span_of([(start, end) for start, end in pieces], match["surface"], text, source)
-    is_nil = match["kind"] == NIL or any(concept_of(concept)[1] for concept in bound.concepts)
-    concept_id = concepts[0] if concepts else ""
-    return replace(span, concept_id=concept_id, nil=is_nil and not concept_id, raw=shorten(bound.line))
+    kind = (NIL,) if match["kind"] == NIL else ()
+    return replace(span, raw=shorten(bound.line)).naming(*kind, *bound.concepts)
 
 
 def _write(folder: Path, name: str, text: str) -> Path:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-from medlink.errors import CorpusFormatError
-
 #: How our exports write it.
 NIL = "NIL"
 #: No id is longer.
@@ -36,15 +34,13 @@ def concept_of(written: str) -> tuple[str, bool]:
     return (f"{match['prefix']}:{match['id']}" if match["prefix"] else match["id"]), False
 
 
-def one_concept(written: str) -> tuple[str, bool]:
-    """As :func:`concept_of`, for fields in which ``|``, ``+``, ``,`` and ``;`` part several ids.
+def split_ids(field: str) -> list[str]:
+    """The ids of a field in which ``|``, ``+``, ``,`` and ``;`` part several.
 
-    :raises CorpusFormatError: when there are several.
+    >>> split_ids("D000544|OMIM:104300"), split_ids(" ")
+    (['D000544', 'OMIM:104300'], [])
     """
-    parts = [part for part in re.split(r"[|+,;]", written) if part.strip()]
-    if len(parts) > 1:
-        raise CorpusFormatError("several concepts for one span", expected="one", got=str(len(parts)))
-    return concept_of(parts[0] if parts else "")
+    return [part for part in re.split(r"[|+,;]", field) if part.strip()]
 
 
 def concept_in_label(label: str) -> tuple[str, bool]:

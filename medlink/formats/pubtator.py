@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import BinaryIO
 from urllib.parse import unquote
 
 from medlink.errors import CorpusFormatError
 from medlink.formats.batch_files import READ_ERRORS, BatchFile
-from medlink.formats.concept_ids import one_concept
+from medlink.formats.concept_ids import split_ids
 from medlink.formats.decision import decide
 from medlink.formats.json_records import decode, shorten
 from medlink.formats.lines import read_lines
@@ -134,8 +133,7 @@ def _span_or_reason(line: str, doc_id: str, source: Source) -> Marked | Rejected
             raise CorpusFormatError("a line of another document", expected="the id of the lines before it")
         if len(fields) < _N_RELATION_FIELDS or not all(map(_OFFSET.fullmatch, fields[1:3])):
             raise CorpusFormatError("a line of another form", expected="document, start, end, surface, type, ids")
-        concept_id, is_nil = one_concept(fields[5] if len(fields) > 5 else "")
     except CorpusFormatError as error:
         return Rejected(source, str(error), shorten(line))
-    span = Marked(int(fields[1]), int(fields[2]), fields[3], source, concept_id, is_nil)
-    return replace(span, raw=shorten(line))
+    span = Marked(int(fields[1]), int(fields[2]), fields[3], source, raw=shorten(line))
+    return span.naming(*split_ids("".join(fields[5:6])))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from medlink.errors import CorpusFormatError
-from medlink.formats.concept_ids import MAX_LABEL, NIL
+from medlink.formats.concept_ids import MAX_LABEL, NIL, concept_of
 from medlink.formats.json_records import shorten
 from medlink.formats.proposed import Proposed, Reading
 from medlink.formats.xml_tree import NO_XML
@@ -26,6 +26,7 @@ class Marked:
 
     :param concept_id: the concept it names, empty where it names none.
     :param nil: whether it says outright that no concept fits.
+    :param problem: why it is no answer although it is where it is; empty where it is one.
     :param raw: the record as the file has it.
     """
 
@@ -36,11 +37,17 @@ class Marked:
     concept_id: str = ""
     nil: bool = False
     expanded: str = ""
+    problem: str = ""
     raw: str = ""
 
-    def naming(self, concept_id: str) -> Marked:
-        """The span with another concept."""
-        return replace(self, concept_id=concept_id)
+    def naming(self, *written: str) -> Marked:
+        """The span with the concept that its tool writes, an id or a word for none; several are a problem."""
+        concepts = [concept_of(one) for one in written]
+        ids = sorted({concept_id for concept_id, _ in concepts} - {""})
+        if len(ids) > 1:
+            return replace(self, problem=f"several concepts for one span; expected one; got {len(ids)}")
+        is_nil = not ids and any(is_nil for _, is_nil in concepts)
+        return replace(self, concept_id="".join(ids), nil=is_nil)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,24 +99,32 @@ def judge(sheet: Sheet, marked: Iterable[Marked | Rejected]) -> Iterator[Annotat
         else:
             spans.append(item)
     yield from unreadable
-    unique, repeated = _drop_repeated(spans)
-    for span in repeated:
-        yield Rejected(span.source, "the same span with the same concept again", span.raw)
-    pairs = _pair(sheet, unique)
-    gone = []
-    for link, answer in pairs:
-        if answer is None:
-            gone.append(link)
-        else:
-            yield annotation(sheet, answer, _compare(link, answer), link)
-    used = {id(answer) for _, answer in pairs}
-    new = [span for span in unique if id(span) not in used]
-    for span in new:
-        if span.concept_id or span.nil:
-            yield annotation(sheet, span, _Answer(Verdict.MISSED, span.concept_id))
-        else:
-            yield Rejected(span.source, f"a span without a concept: name one, or {NIL} where none fits", span.raw)
-    if gone and (unreadable or any(_is_displaced(sheet, span) for span in new)):
+    spans, repeated = _drop_repeated(spans)
+    yield from repeated
+    pairs = _pair(sheet, spans)
+    used = {id(span) for _, span in pairs}
+    new = [span for span in spans if id(span) not in used]
+    for link, span in [*pairs, *((None, span) for span in new)]:
+        if span is not None:
+            yield _answer_to(sheet, span, link)
+    is_unsure = bool(unreadable) or any(_is_displaced(sheet, span) for span in new)
+    yield from _take_back(sheet, [link for link, span in pairs if span is None], is_unsure=is_unsure)
+
+
+def _answer_to(sheet: Sheet, span: Marked, link: Proposed | None) -> Annotation | Rejected:
+    """What a span says about the proposal that it stands on, if there is one."""
+    if span.problem:
+        return Rejected(span.source, span.problem, span.raw)
+    if link is not None:
+        return annotation(sheet, span, _compare(link, span), link)
+    if span.concept_id or span.nil:
+        return annotation(sheet, span, _Answer(Verdict.MISSED, span.concept_id))
+    return Rejected(span.source, f"a span without a concept: name one, or {NIL} where none fits", span.raw)
+
+
+def _take_back(sheet: Sheet, gone: Sequence[Proposed], *, is_unsure: bool) -> Iterator[Annotation | Rejected]:
+    """What it says that proposals have no span any more."""
+    if gone and is_unsure:
         yield Rejected(sheet.source, f"{len(gone)} proposals left open: a span of this document could not be placed")
         return
     for link in gone:
@@ -125,13 +140,16 @@ def _compare(link: Proposed, span: Marked) -> _Answer:
     return _Answer(verdict, span.concept_id, tuple(shown_id for shown_id in shown if shown_id != span.concept_id))
 
 
-def _drop_repeated(marked: Iterable[Marked]) -> tuple[list[Marked], list[Marked]]:
-    seen: set[tuple[int, int, str]] = set()
+def _drop_repeated(spans: Iterable[Marked]) -> tuple[list[Marked], list[Rejected]]:
+    seen: set[tuple[int, int, str, str]] = set()
     unique: list[Marked] = []
-    repeated: list[Marked] = []
-    for span in marked:
-        key = (span.start, span.end, span.concept_id)
-        (repeated if key in seen else unique).append(span)
+    repeated: list[Rejected] = []
+    for span in spans:
+        key = (span.start, span.end, span.concept_id, span.problem)
+        if key in seen:
+            repeated.append(Rejected(span.source, "the same span with the same concept again", span.raw))
+        else:
+            unique.append(span)
         seen.add(key)
     return unique, repeated
 

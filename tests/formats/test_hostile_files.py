@@ -126,7 +126,7 @@ def test_what_is_no_annotation_at_all(
 
 
 @pytest.mark.parametrize("format", READERS)
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(seed=st.integers(0, 2**32), n_edits=st.integers(1, 6))
 def test_bytes_changed_anywhere(
     format: str, exports: dict[str, tuple[str, bytes]], place: Path, seed: int, n_edits: int

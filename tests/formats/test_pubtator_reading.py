@@ -2,8 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from medlink.formats.writers import write_links
 from medlink.records import Verdict
-from tests.formats.annotating import read_bytes
+from tests.formats.annotating import BASELINE, NOTE, read_bytes
 
 # In the form of BC5CDR and NCBI Disease, with a relation, a composite, a NIL and a mention without id.
 PUBTATOR = """227508|t|Naloxone reverses the effect.
@@ -43,3 +44,17 @@ def test_records_are_read_and_bad_lines_named(tmp_path: Path) -> None:
 def test_lines_without_a_document_are_named(tmp_path: Path) -> None:
     good, bad = read_bytes(tmp_path, "1\t0\t5\tOther\tDisease\tD1\n", format="pubtator")
     assert (good, [item.reason for item in bad]) == ([], ["a line without a document before it"])
+
+
+def test_a_composite_leaves_the_rest_of_the_document_judged(tmp_path: Path) -> None:
+    write_links([NOTE], tmp_path / "links", format="pubtator")
+    lines = (tmp_path / "links").read_text().splitlines()
+    kept = [line.replace("HP:0002020", "HP:1|HP:2") for line in lines if "\tfits\t" not in line]
+    good, (rejected,) = read_bytes(tmp_path, "\n".join(kept), baseline=BASELINE)
+    assert rejected.reason == "several concepts for one span; expected one; got 2"
+    assert {(a.surface, a.verdict) for a in good} == {
+        ("fits", Verdict.NOT_A_MENTION),
+        ("heart\n  attack", Verdict.ACCEPT),
+        ("zebra pain", Verdict.ACCEPT),
+        ("Dyspnoea", Verdict.NIL),
+    }

@@ -25,7 +25,7 @@ def _core(span: Annotation | Link) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(linked=linked_documents("note"))
 def test_an_untouched_export_is_accepted_link_by_link(
     format: str, tmp_path_factory: pytest.TempPathFactory, linked: LinkedDocument
