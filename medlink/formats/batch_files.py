@@ -103,7 +103,7 @@ def find_batch_files(path: Path, limits: Limits, *, first: str = "") -> Iterator
     name = printable(path)
     finder = _Finder(limits, first)
     if path.is_dir():
-        yield from finder.walk(path, name, "", 0)
+        yield from finder.walk(path, name, "")
     elif path.is_file():
         yield from finder.open(BatchFile(name, printable(path.stem), path), "", 0)
     else:
@@ -121,24 +121,24 @@ class _Finder:
     first: str
     n_unpacked: int = 0
 
-    def walk(self, folder: AnyPath, name: str, inner: str, nesting: int) -> Iterator[BatchFile | Rejected]:
-        """The files in and below a folder of the disk or of an archive."""
+    def walk(self, folder: Path, name: str, inner: str) -> Iterator[BatchFile | Rejected]:
+        """The files in and below a folder."""
         try:
-            found: list[AnyPath] = list(folder.iterdir())
-            entries = sorted(found, key=lambda entry: (entry.name != self.first, entry.name))
+            entries = sorted(folder.iterdir(), key=lambda entry: (entry.name != self.first, entry.name))
         except OSError as error:
             yield Rejected(Source(name), f"cannot be read: {error.strerror or type(error).__name__}")
             return
         for entry in entries:
-            if entry.name.startswith((".", "__MACOSX")) and entry.name != self.first:
-                continue
             label = printable(entry.name)
-            if entry.is_dir():
-                if not (isinstance(entry, Path) and entry.is_symlink()):
-                    yield from self.walk(entry, f"{name}/{label}", f"{inner}{label}/", nesting)
-            elif entry.is_file():  # a pipe could let us wait for ever
-                stem = label if label.startswith(".") else label.rpartition(".")[0] or label
-                yield from self.open(BatchFile(f"{name}/{label}", inner + stem, entry), inner, nesting)
+            if self._is_hidden(entry.name):
+                continue
+            if entry.is_file():  # a pipe could let us wait for ever
+                yield from self.open(BatchFile(f"{name}/{label}", inner + _stem(label), entry), inner, 0)
+            elif entry.is_dir() and not entry.is_symlink():
+                yield from self.walk(entry, f"{name}/{label}", f"{inner}{label}/")
+
+    def _is_hidden(self, name: str) -> bool:
+        return name.startswith((".", "__MACOSX")) and name != self.first
 
     def open(self, file: BatchFile, inner: str, nesting: int) -> Iterator[BatchFile | Rejected]:
         """The file itself, or what is in it when it is an archive."""
@@ -165,9 +165,24 @@ class _Finder:
                     return
                 # INCEpTION names an archive in an archive for the annotator.
                 below = f"{file.inner}/" if nesting or inner else ""
-                yield from self.walk(zipfile.Path(archive), file.name, below, nesting + 1)
+                for member in self._members(archive):
+                    name = printable(member)
+                    folder, slash, leaf = name.rpartition("/")
+                    inside = f"{below}{folder}{slash}"
+                    found = BatchFile(f"{file.name}/{name}", inside + _stem(leaf), zipfile.Path(archive, member))
+                    yield from self.open(found, inside, nesting + 1)
         except (CorpusFormatError, ValueError, *READ_ERRORS) as error:
             yield Rejected(Source(file.name), f"a broken archive ({type(error).__name__})")
+
+    def _members(self, archive: zipfile.ZipFile) -> list[str]:
+        """The names of the files in an archive, folder by folder."""
+        split = [member.filename.rpartition("/") for member in archive.infolist() if not member.is_dir()]
+        split.sort(key=lambda parts: (parts[0], parts[2] != self.first, parts[2]))
+        return [
+            f"{folder}{slash}{leaf}"
+            for folder, slash, leaf in split
+            if not any(map(self._is_hidden, (*folder.split("/"), leaf)))
+        ]
 
     def _problem(self, members: Sequence[zipfile.ZipInfo]) -> str:
         """Why the archive is not opened; empty when it is."""
@@ -183,3 +198,8 @@ class _Finder:
             if member.file_size > max(_SUSPECT_BYTES, _SUSPECT_RATIO * member.compress_size):
                 return "the archive is packed like a zip bomb"
         return ""
+
+
+def _stem(name: str) -> str:
+    """The name without its suffix, the whole of a hidden one."""
+    return name.rpartition(".")[0] or name

@@ -263,6 +263,11 @@ def test_zip_bombs_are_refused(tmp_path: Path) -> None:
     assert [item.reason for item in read(deep)[1]] == ["an archive within an archive within an archive is not opened"]
 
 
+def test_an_archive_with_a_folder_per_file_takes_no_time(tmp_path: Path) -> None:
+    path = archive(tmp_path / "x.zip", {f"{n}/a.conf.jsonl": b"" for n in range(3_000)})
+    assert len(check(path, "auto")) == 3_000
+
+
 def test_damaged_archives_give_a_reason(tmp_path: Path) -> None:
     data = archive(tmp_path / "x.zip", {"a.jsonl": b'{"answer": "accept"}\n' * 50, "b.jsonl": b"{}"}).read_bytes()
     chance = random.Random(5)
