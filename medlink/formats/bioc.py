@@ -93,8 +93,7 @@ def read_bioc(file: BatchFile, reading: Reading) -> Iterator[Annotation | Reject
     """The verdicts in BioC XML: the annotations compared with what the document carries, or with the baseline.
 
     The concept is the infon ``identifier``, or another of the usual names; ``-``, ``-1`` and ``NIL`` say that none
-    fits.
-    Offsets count from the start of the document; one that counts from the start of its passage or sentence, as
+    fits. Offsets count from the start of the document; one that counts from the start of its passage or sentence, as
     INCEpTION writes them, is found by its text and mended. An annotation in pieces reaches from the first to the last.
     TeamTat's infons ``annotator`` and ``updated_at`` name annotator and time; without them a document is one
     annotator's. The library ``bioc``, which writes this format, is not used to read it: it takes a collection whole or,

@@ -64,9 +64,8 @@ def read_doccano(file: BatchFile, reading: Reading) -> Iterator[Annotation | Rej
     A label names a concept when it is an id or ends in one in brackets; other labels are spans without concept. The
     spans are compared with what the line carries under ``medlink``, else with the baseline. Offsets count UTF-16 units
     and are given in code points; where more spans are those that were proposed when they are taken as code points, they
-    are taken so. doccano's
-    archive holds a file per annotator: in an archive, the file's stem is the annotator, unless it is ``all`` or
-    ``unknown``.
+    are taken so. doccano's archive holds a file per annotator: in an archive, the file's stem is the annotator, unless
+    it is ``all`` or ``unknown``.
     """
     stem = file.inner.rpartition("/")[2]
     annotator = stem if file.in_archive and stem not in _SHARED else ""

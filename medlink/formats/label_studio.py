@@ -88,9 +88,9 @@ def read_label_studio(file: BatchFile, reading: Reading) -> Iterator[Annotation 
     Proposed is what the task carries under ``medlink``, else its first prediction, else the baseline. A span's concept
     is what a text field, choice or taxonomy (its last level) with the same region id says, else an id in its label; the
     label ``NIL`` says that none fits. A skipped task (``was_cancelled``) is **ignore**; drafts, and tasks that nobody
-    has annotated, say nothing. Offsets count code points, or UTF-16 units in exports of old versions: whatever
-    fits more of a version's surfaces. The annotator is
-    ``completed_by``: an e-mail address where the export holds it, else a number.
+    has annotated, say nothing. Offsets count code points, or UTF-16 units in exports of old versions: whatever fits
+    more of a version's surfaces. The annotator is ``completed_by``: an e-mail address where the export holds it, else
+    a number.
     """
     for record in json_records(file, reading.limits):
         if isinstance(record, Rejected):

@@ -128,8 +128,8 @@ def _verdict(row: Mapping[str, Any], span: Marked, link: Proposed | None) -> Ver
         return None
     if span.nil:
         return Verdict.NIL
-    other = link is not None and link.concept_id != span.concept_id
-    return Verdict.CORRECT if corrected or other else Verdict.ACCEPT
+    other = corrected if link is None else link.concept_id != span.concept_id
+    return Verdict.CORRECT if other else Verdict.ACCEPT
 
 
 def _shown(row: Mapping[str, Any], span: Marked, verdict: Verdict) -> Proposed | None:

@@ -24,7 +24,7 @@ _UNDECIDED = frozenset({"NIL_otherLink", "NIL_ambiguous"})
 
 
 def write_prodigy(links: Iterable[LinkedDocument], stream: BinaryIO) -> None:
-    """One line per mention for the ``choice`` interface, in the order of the links.
+    """One line per mention, in the order of the links, for ``prodigy mark DATASET FILE --view-id choice``.
 
     ``text`` is the whole note and ``spans`` the mention; the ``options`` are the candidates, then ``NIL`` (no concept
     fits) and ``NOT_A_MENTION``; ``accept`` holds what was chosen. ``meta`` shows document and score. The key
