@@ -137,9 +137,9 @@ def _spans(results: Iterable[object], text: str, source: Source) -> Iterator[Mar
     rows = [as_object(result, "a result") for result in results]
     written: dict[str, str] = {}
     for row in rows:
-        if row.get("type") not in _SPAN_TYPES:
+        if text_of(row, "type") not in _SPAN_TYPES:
             written[text_of(row, "id")] = written.get(text_of(row, "id")) or _written(row)
-    spans = [_span_or_reason(row, written, source) for row in rows if row.get("type") in _SPAN_TYPES]
+    spans = [_span_or_reason(row, written, source) for row in rows if text_of(row, "type") in _SPAN_TYPES]
     marked = [span for span in spans if isinstance(span, Marked)]
     place = likelier_reader(
         text, marked, lambda start, end, span: piece(text, start, end) == span.surface, default_utf16=False
@@ -163,10 +163,10 @@ def _span_or_reason(row: Mapping[str, Any], written: Mapping[str, str], source: 
 def _written(row: Mapping[str, Any]) -> str:
     """What a control beside a region says; empty where it is of a kind that says no concept."""
     value = row.get("value")
-    kind = row.get("type")
+    kind = text_of(row, "type")
     if not isinstance(value, Mapping) or kind not in _CONCEPT_TYPES:
         return ""
-    items: Any = value.get("text" if kind == "textarea" else str(kind))
+    items: Any = value.get("text" if kind == "textarea" else kind)
     while isinstance(items, list) and items:
         items = items[-1]  # of a taxonomy the last path and its last level
     return items if isinstance(items, str) else ""
@@ -177,7 +177,7 @@ def _span(row: Mapping[str, Any], written: str, source: Source) -> Marked:
     place = as_object(value.get("globalOffsets") or value, "'globalOffsets'")
     surface = value["text"] if isinstance(value.get("text"), str) else ""
     start, end = offset_of(place, "start"), offset_of(place, "end")
-    labels = [label for label in list_of(value, str(row["type"])) if isinstance(label, str)]
+    labels = [label for label in list_of(value, text_of(row, "type")) if isinstance(label, str)]
     concept_id, is_nil = concept_in_label(written)
     for label in () if written else labels:
         concept_id, is_nil = concept_in_label(label)

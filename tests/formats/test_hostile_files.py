@@ -9,7 +9,9 @@ import stat
 import time
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -20,7 +22,7 @@ from medlink.formats.batch_files import Limits
 from medlink.formats.csv_table import write_csv
 from medlink.formats.writers import FOLDER_FORMATS, write_links
 from medlink.records import Annotation, Rejected
-from tests.formats.annotating import ANNOTATORS, BASELINE, NOTE, OTHER, read, read_bytes
+from tests.formats.annotating import ANNOTATORS, BASELINE, NOTE, OTHER, SMALL, read, read_bytes
 from tests.formats.samples import FORMULA
 from tests.formats.test_webanno_tsv import TSV
 
@@ -54,10 +56,10 @@ def place(tmp_path_factory: pytest.TempPathFactory, exports: dict[str, tuple[str
     return folder
 
 
-def check(path: Path, format: str) -> list[Annotation | Rejected]:
+def check(path: Path, format: str, limits: Limits = SMALL) -> list[Annotation | Rejected]:
     """What is read, all of it of the right kind, none of it with more of the file in its reason than a few words."""
     started = time.monotonic()
-    items = list(read_annotations(path, format, baseline=BASELINE, limits=Limits(100_000, 1_000_000)))
+    items = list(read_annotations(path, format, baseline=BASELINE, limits=limits))
     assert time.monotonic() - started < 5
     assert all(isinstance(item, Annotation | Rejected) for item in items)
     for item in items:
@@ -154,31 +156,56 @@ _VALUES = st.recursive(
 )
 
 
-def _replace(value: object, path: int, new: object) -> object:
-    """The value with one of its parts, chosen by a number, replaced."""
-    if not isinstance(value, dict | list) or not value or path % 7 == 0:
+def _places(value: object) -> Iterator[tuple[str | int, ...]]:
+    """The way to each part of a value, the whole included."""
+    yield ()
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in inner:
+        yield from ((key, *rest) for rest in _places(part))
+
+
+def _replaced(value: Any, place: tuple[str | int, ...], new: object) -> Any:  # noqa: ANN401 - JSON
+    """The value with the part at the end of a way replaced."""
+    if not place:
         return new
-    keys = list(value) if isinstance(value, dict) else range(len(value))
-    chosen = keys[path % len(keys)]
-    changed = dict(value) if isinstance(value, dict) else list(value)
-    changed[chosen] = _replace(changed[chosen], path // max(len(keys), 2), new)
+    changed = value.copy()
+    changed[place[0]] = _replaced(changed[place[0]], place[1:], new)
     return changed
 
 
 @pytest.mark.parametrize("format", JSON_FORMATS)
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(path=st.integers(1, 10**12), new=_VALUES)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(data=st.data())
 def test_json_with_any_value_anywhere(
-    format: str, exports: dict[str, tuple[str, bytes]], place: Path, path: int, new: object
+    format: str, exports: dict[str, tuple[str, bytes]], place: Path, data: st.DataObject
 ) -> None:
-    name, data = exports[format]
-    rows = (
-        [json.loads(line) for line in data.decode().splitlines()]
-        if format in ("prodigy", "doccano")
-        else [json.loads(data)]
-    )
-    (place / name).write_text("\n".join(json.dumps(_replace(row, path, new)) for row in rows))
+    name, content = exports[format]
+    lines = content.decode().splitlines() if format in ("prodigy", "doccano") else [content.decode()]
+    row = json.loads(lines[0])
+    for _ in range(data.draw(st.integers(1, 2))):
+        row = _replaced(row, data.draw(st.sampled_from(list(_places(row)))), data.draw(_VALUES))
+    (place / name).write_text("\n".join([json.dumps(row), *lines[1:]]))
     check(place / name, format)
+
+
+@pytest.mark.parametrize("format", ["prodigy", "label-studio", "medcattrainer", "doccano", "bioc-json"])
+def test_every_part_of_a_record_may_be_anything(
+    format: str, exports: dict[str, tuple[str, bytes]], place: Path
+) -> None:
+    name, content = exports[format]
+    file = None if format in ("prodigy", "doccano") else json.loads(content)
+    records = {
+        "label-studio": lambda: file,
+        "medcattrainer": lambda: file["projects"][0]["documents"],
+        "bioc-json": lambda: file["documents"],
+    }.get(format, lambda: [json.loads(line) for line in content.decode().splitlines()])()
+    row = records[0]
+    others: tuple[object, ...] = (None, [], {}, "x", -1, [[1]], True)
+    records[:] = [_replaced(row, way, other) for way in _places(row) for other in others]
+    text = "\n".join(map(json.dumps, records)) if file is None else json.dumps(file)
+    (place / name).write_text(text)
+    items = check(place / name, format, Limits(1_000_000, 100_000_000))
+    assert sum(isinstance(item, Annotation) for item in items) > len(records) // 2
 
 
 @pytest.mark.parametrize("format", ["prodigy", "doccano", "pubtator"])
