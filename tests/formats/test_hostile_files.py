@@ -193,16 +193,15 @@ def test_every_part_of_a_record_may_be_anything(
     format: str, exports: dict[str, tuple[str, bytes]], place: Path
 ) -> None:
     name, content = exports[format]
-    file = None if format in ("prodigy", "doccano") else json.loads(content)
-    records = {
-        "label-studio": lambda: file,
-        "medcattrainer": lambda: file["projects"][0]["documents"],
-        "bioc-json": lambda: file["documents"],
-    }.get(format, lambda: [json.loads(line) for line in content.decode().splitlines()])()
+    by_lines = format in ("prodigy", "doccano")
+    file: Any = [json.loads(line) for line in content.splitlines()] if by_lines else json.loads(content)
+    records: list[Any] = file["projects"][0]["documents"] if format == "medcattrainer" else file
+    if format == "bioc-json":
+        records = file["documents"]
     row = records[0]
     others: tuple[object, ...] = (None, [], {}, "x", -1, [[1]], True)
     records[:] = [_replaced(row, way, other) for way in _places(row) for other in others]
-    text = "\n".join(map(json.dumps, records)) if file is None else json.dumps(file)
+    text = "\n".join(map(json.dumps, records)) if by_lines else json.dumps(file)
     (place / name).write_text(text)
     items = check(place / name, format, Limits(1_000_000, 100_000_000))
     assert sum(isinstance(item, Annotation) for item in items) > len(records) // 2
