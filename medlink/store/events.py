@@ -1,0 +1,168 @@
+"""Events: annotations as the ledger keeps them, what makes two of them the same, and their form as table rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+from medlink.records import Annotation, Proposal, Source, Verdict
+
+# Bytes of an event's id: with a thousand million events the chance that two share one is below 1e-20.
+ID_BYTES = 16
+
+#: The columns of an event that hold what was said, in the order of :func:`to_row`.
+COLUMNS = (
+    "id", "line", "record_id", "tool", "doc_id", "doc_hash", "start", "end", "surface", "expanded", "section", "before",
+    "after", "verdict", "concept_id", "proposed", "rejected", "annotator", "adjudicator", "time", "release",
+    "ontology_version",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A checked annotation: what the ledger is told.
+
+    :param annotation: with offsets in code points of the untouched text, its surface, and without the text.
+    :param doc_hash: sha256 of the document's text as UTF-8, in hexadecimal; empty where nobody had the text.
+    :param file_hash: sha256 of the file it was read from; empty where it came from no file of this batch.
+    :param context: what stands directly before and behind the mention, both empty where that is not kept.
+    :param adjudicator: whether the annotator decides between the others.
+    """
+
+    annotation: Annotation
+    doc_hash: str = ""
+    file_hash: str = ""
+    context: tuple[str, str] = ("", "")
+    adjudicator: bool = False
+
+    @property
+    def id(self) -> bytes:
+        """What makes it this event, whatever file it came from: document, span, verdict, concept, who and when.
+
+        The text's hash is not part of it, as one export may lack the text that another has; see
+        :meth:`medlink.store.ledger.Batch.add`.
+        """
+        said = self.annotation
+        identity = (
+            said.doc_id,
+            said.start,
+            said.end,
+            said.surface,
+            said.verdict.value,
+            said.concept_id,
+            said.annotator,
+            self.adjudicator,
+            said.time and to_stamp(said.time),
+        )
+        return sha256(_pack(identity).encode()).digest()[:ID_BYTES]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event in the ledger.
+
+    :param seq: its place in the order of recording, from 1.
+    :param batch: the number of its batch.
+    :param recorded_at: when its batch was recorded.
+    :param event: its ``doc_hash`` is the ledger's knowledge today, also where the event came without a text.
+    """
+
+    seq: int
+    batch: int
+    recorded_at: datetime
+    event: Event
+
+    @property
+    def at(self) -> datetime:
+        """When the annotator said it; where the file did not say, when it was recorded."""
+        return self.event.annotation.time or self.recorded_at
+
+
+def text_hash(text: str) -> str:
+    """The sha256 of a text as UTF-8, in hexadecimal.
+
+    :raises UnicodeEncodeError: when the text holds half a surrogate pair.
+    """
+    return sha256(text.encode()).hexdigest()
+
+
+def to_stamp(moment: datetime) -> str:
+    """The moment in UTC as text whose order is that of time.
+
+    >>> to_stamp(datetime.fromisoformat("2026-01-31T10:30:00+01:00"))
+    '2026-01-31T09:30:00.000000Z'
+
+    :raises OverflowError: when it lies before the year 1 or behind 9999 in UTC.
+    """
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+
+
+def from_stamp(stamp: str) -> datetime:
+    """The moment that :func:`to_stamp` wrote."""
+    return datetime.fromisoformat(stamp)
+
+
+def to_row(event: Event) -> tuple[Any, ...]:
+    """The values of :data:`COLUMNS`."""
+    said = event.annotation
+    return (
+        event.id,
+        said.source.line,
+        said.source.record_id,
+        said.tool,
+        said.doc_id,
+        event.doc_hash,
+        said.start,
+        said.end,
+        said.surface,
+        said.expanded,
+        said.section,
+        *event.context,
+        said.verdict.value,
+        said.concept_id,
+        _pack([[proposal.concept_id, proposal.score] for proposal in said.proposed]),
+        _pack(said.rejected),
+        said.annotator,
+        int(event.adjudicator),
+        said.time and to_stamp(said.time),
+        said.release,
+        said.ontology_version,
+    )
+
+
+def from_row(row: Sequence[Any], *, file: str, file_hash: str) -> Event:
+    """The event of the values of :data:`COLUMNS`."""
+    value = dict(zip(COLUMNS, row, strict=True))
+    annotation = Annotation(
+        doc_id=value["doc_id"],
+        start=value["start"],
+        end=value["end"],
+        surface=value["surface"],
+        verdict=Verdict(value["verdict"]),
+        source=Source(file, value["line"], value["record_id"]),
+        tool=value["tool"],
+        concept_id=value["concept_id"],
+        expanded=value["expanded"],
+        section=value["section"],
+        proposed=tuple(Proposal(*pair) for pair in json.loads(value["proposed"])),
+        rejected=tuple(json.loads(value["rejected"])),
+        annotator=value["annotator"],
+        time=value["time"] and from_stamp(value["time"]),
+        release=value["release"],
+        ontology_version=value["ontology_version"],
+    )
+    context = (value["before"], value["after"])
+    return Event(annotation, value["doc_hash"], file_hash, context, bool(value["adjudicator"]))
+
+
+def row_bytes(row: Sequence[Any], file: str, file_hash: str) -> bytes:
+    """The row as bytes that differ where any value differs: what a batch's digest covers."""
+    return _pack([row[0].hex(), *row[1:], file, file_hash]).encode() + b"\n"
+
+
+def _pack(value: object) -> str:
+    return json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))

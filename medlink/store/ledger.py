@@ -1,0 +1,311 @@
+"""The ledger: an append-only store of what annotators said, the source of truth of everything that is learned."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from pathlib import Path
+from types import TracebackType
+
+from medlink import __version__
+from medlink.errors import LedgerError
+from medlink.store.database import open_database, open_read_only, sqlite_errors, transaction
+from medlink.store.events import COLUMNS, Entry, Event, from_row, from_stamp, row_bytes, to_row, to_stamp
+
+_QUOTED = ", ".join(f'"{column}"' for column in COLUMNS)
+_INSERT = (
+    f"INSERT INTO events (batch_id, file_id, at, {_QUOTED}) "  # noqa: S608 - column names of our own
+    f"VALUES ({', '.join('?' * (3 + len(COLUMNS)))})"
+)
+# Of an event without a text: the first text that became known under its document's id, if any did by then.
+_HASH = """CASE WHEN e.doc_hash <> '' THEN e.doc_hash ELSE coalesce(
+    (SELECT hash FROM documents d WHERE d.doc_id = e.doc_id AND d.batch_id <= :last ORDER BY d.id LIMIT 1), '') END"""
+_SELECT = f"""SELECT e.seq, e.batch_id, b.recorded_at, f.name, f.sha256, {_HASH} AS text_hash,
+    {", ".join(f'e."{column}"' for column in COLUMNS)}
+    FROM events e JOIN batches b ON b.id = e.batch_id JOIN files f ON f.id = e.file_id
+    WHERE e.batch_id <= :last AND (:doc_id IS NULL OR e.doc_id = :doc_id)"""  # noqa: S608
+# The last thing that each person said about each span.
+_CURRENT = f"""SELECT * FROM (SELECT *, row_number() OVER (
+    PARTITION BY doc_id, text_hash, "start", "end", surface, annotator, adjudicator ORDER BY at DESC, seq DESC) AS age
+    FROM ({_SELECT.replace("SELECT e.seq", "SELECT e.at, e.seq", 1)})) WHERE age = 1
+    ORDER BY doc_id, text_hash, "start", "end", seq"""  # noqa: S608
+
+
+class Added(Enum):
+    """What became of an event that a batch was given."""
+
+    NEW = "new"
+    DUPLICATE = "duplicate"
+    """The ledger had it already, or the batch did."""
+    AMBIGUOUS = "ambiguous"
+    """It came without a text, and its document's id stands for several texts: it was not added."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRecord:
+    """A recorded batch.
+
+    :param files: names of the files that events of it came from.
+    :param medlink: the version that recorded it.
+    """
+
+    id: int
+    recorded_at: datetime
+    medlink: str
+    n_events: int
+    files: tuple[str, ...]
+
+
+class Ledger:
+    """An open ledger; use it as a context manager, or close it.
+
+    :param connection: what :func:`medlink.store.database.open_database` or ``open_read_only`` gave.
+    :param path: of the file, for errors.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self.path = path
+
+    @classmethod
+    def open(cls, path: Path) -> Ledger:
+        """The ledger at ``path``, made where there is none, for reading and writing.
+
+        :raises LedgerError: when it cannot be written, is damaged, or was made by a newer version.
+        """
+        return cls(open_database(path), path)
+
+    @classmethod
+    def read(cls, path: Path) -> Ledger:
+        """The ledger at ``path`` for reading only.
+
+        :raises LedgerError: when there is none or it cannot be read.
+        """
+        return cls(open_read_only(path), path)
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._connection.close()
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def batch(self, now: datetime) -> Iterator[Batch]:
+        """A batch to add events to: when the block ends well all of them are on the disk, when it raises none is.
+
+        Other writers wait meanwhile; readers see the ledger as it was. A batch without anything new leaves no trace.
+
+        :param now: when it is recorded; a clock that was set back counts as the time of the batch before.
+        :raises LedgerError: when the disk is full, another writer takes too long, …; nothing is then recorded.
+        """
+        with sqlite_errors(self.path), transaction(self._connection):
+            batch = Batch(self._connection, now)
+            yield batch
+            batch.seal()
+
+    def events(self, *, doc_id: str | None = None, as_of: datetime | None = None) -> Iterator[Entry]:
+        """Every event in the order of recording, of one document or all.
+
+        :param as_of: only what was recorded by then.
+        """
+        yield from self._entries(f"{_SELECT} ORDER BY e.seq", doc_id, as_of)
+
+    def current(self, *, doc_id: str | None = None, as_of: datetime | None = None) -> Iterator[Entry]:
+        """What holds: the last event of each annotator on each span, by document and place.
+
+        The last is the one said last; of two said at the same moment the one recorded last.
+
+        :param as_of: as the ledger stood at that moment: what it had recorded by then.
+        """
+        yield from self._entries(_CURRENT, doc_id, as_of)
+
+    def batches(self) -> tuple[BatchRecord, ...]:
+        """All batches in order."""
+        with sqlite_errors(self.path):
+            files: dict[int, list[str]] = {}
+            for batch_id, name in self._connection.execute("SELECT batch_id, name FROM files ORDER BY id"):
+                files.setdefault(batch_id, []).append(name)
+            rows = self._connection.execute("SELECT id, recorded_at, medlink, n_events FROM batches ORDER BY id")
+            return tuple(
+                BatchRecord(number, from_stamp(stamp), version, n_events, tuple(files.get(number, ())))
+                for number, stamp, version, n_events in rows
+            )
+
+    def n_events(self) -> int:
+        """The number of all events."""
+        with sqlite_errors(self.path):
+            return int(self._connection.execute("SELECT count(*) FROM events").fetchone()[0])
+
+    def n_documents(self) -> int:
+        """The number of documents that somebody said something about."""
+        with sqlite_errors(self.path):
+            return int(self._connection.execute("SELECT count(DISTINCT doc_id) FROM events").fetchone()[0])
+
+    def text(self, doc_hash: str) -> str | None:
+        """The text with that hash, where the team chose to keep texts."""
+        with sqlite_errors(self.path):
+            row = self._connection.execute("SELECT text FROM texts WHERE hash = ?", (doc_hash,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def verify(self) -> None:
+        """Reads everything and checks it: the file's pages and indexes, references, ids and each batch's digest.
+
+        :raises LedgerError: naming the first thing that is not as it was recorded.
+        """
+        with sqlite_errors(self.path):
+            (found,) = self._connection.execute("PRAGMA integrity_check(1)").fetchone()
+            if found != "ok":
+                raise self._damage("the file's pages are damaged", found)
+            if self._connection.execute("PRAGMA foreign_key_check").fetchone() is not None:
+                raise self._damage("a row refers to one that is gone", "")
+            self._verify_batches()
+
+    def _verify_batches(self) -> None:
+        expected = iter(
+            self._connection.execute("SELECT id, recorded_at, n_events, digest FROM batches ORDER BY id").fetchall()
+        )
+        columns = ", ".join(f'e."{column}"' for column in COLUMNS)
+        rows = self._connection.execute(
+            f"SELECT e.batch_id, f.name, f.sha256, {columns} "  # noqa: S608 - column names of our own
+            "FROM events e JOIN files f ON f.id = e.file_id ORDER BY e.batch_id, e.seq"
+        )
+        row, before = rows.fetchone(), ""
+        for number, recorded_at, n_events, digest in expected:
+            running, n_found = _start_digest(before, number, recorded_at), 0
+            while row is not None and row[0] == number:
+                self._verify_id(row)
+                running.update(row_bytes(row[3:], row[1], row[2]))
+                row, n_found = rows.fetchone(), n_found + 1
+            if n_found != n_events or running.hexdigest() != digest:
+                raise self._damage(f"batch {number} is not as it was recorded", f"{n_found} of {n_events} events")
+            before = digest
+        if row is not None:
+            raise self._damage("an event without its batch", f"batch {row[0]}")
+
+    def _verify_id(self, row: tuple[object, ...]) -> None:
+        event = from_row(row[3:], file="", file_hash="")
+        if event.id != row[3]:
+            raise self._damage("an event does not have its id", f"document {event.annotation.doc_id!r}")
+
+    def _damage(self, what: str, got: str) -> LedgerError:
+        return LedgerError(
+            what, where=str(self.path), got=got, hint="Take the last good copy and import the files since then again."
+        )
+
+    def _entries(self, sql: str, doc_id: str | None, as_of: datetime | None) -> Iterator[Entry]:
+        with sqlite_errors(self.path):
+            cursor = self._connection.execute(sql, {"last": self._last_batch(as_of), "doc_id": doc_id})
+            shift = [column[0] for column in cursor.description].index("seq")
+            for row in cursor:
+                seq, batch_id, recorded_at, file, file_hash, doc_hash = row[shift : shift + 6]
+                values = list(row[shift + 6 : shift + 6 + len(COLUMNS)])
+                values[COLUMNS.index("doc_hash")] = doc_hash
+                event = from_row(values, file=file, file_hash=file_hash)
+                yield Entry(seq, batch_id, from_stamp(recorded_at), event)
+
+    def _last_batch(self, as_of: datetime | None) -> int:
+        """The number of the last batch recorded by a moment, 0 where there was none."""
+        until = "9999" if as_of is None else to_stamp(as_of)
+        row = self._connection.execute("SELECT max(id) FROM batches WHERE recorded_at <= ?", (until,)).fetchone()
+        return int(row[0] or 0)
+
+
+class Batch:
+    """The events of one import on their way into the ledger; made by :meth:`Ledger.batch`."""
+
+    def __init__(self, connection: sqlite3.Connection, now: datetime) -> None:
+        self._connection = connection
+        last = connection.execute("SELECT id, recorded_at, digest FROM batches ORDER BY id DESC LIMIT 1").fetchone()
+        number, before, digest = last or (0, "", "")
+        self.number: int = number + 1
+        self._stamp = max(to_stamp(now), before)
+        self._digest = _start_digest(digest, self.number, self._stamp)
+        self._n_events = 0
+        self._is_empty = True
+        self._files: dict[tuple[str, str], int] = {}
+
+    def add_document(self, doc_id: str, doc_hash: str, *, text: str | None = None) -> None:
+        """Makes known which text an id stands for.
+
+        :param doc_hash: of the text.
+        :param text: to keep it, where the team chose that.
+        """
+        known = self._connection.execute("SELECT 1 FROM documents WHERE doc_id = ? AND hash = ?", (doc_id, doc_hash))
+        if known.fetchone() is None:
+            self._connection.execute(
+                "INSERT INTO documents (batch_id, doc_id, hash) VALUES (?, ?, ?)", (self.number, doc_id, doc_hash)
+            )
+            self._is_empty = False
+        if text is not None and not self._has("SELECT 1 FROM texts WHERE hash = ?", doc_hash):
+            self._connection.execute("INSERT INTO texts VALUES (?, ?, ?)", (doc_hash, self.number, text))
+            self._is_empty = False
+
+    def add(self, event: Event) -> Added:
+        """Adds an event unless it is there already, whatever file or batch brought it.
+
+        The same event with another text is another one, as ids of documents are used again; one that came without a
+        text is that of the text its document's id stands for.
+        """
+        said = event.annotation
+        if not event.doc_hash and self._count_texts(said.doc_id) > 1:
+            return Added.AMBIGUOUS
+        row = to_row(event)
+        if self._is_known(row[0], said.doc_id, event.doc_hash):
+            return Added.DUPLICATE
+        file = (said.source.file, event.file_hash)
+        at = row[COLUMNS.index("time")] or self._stamp
+        self._connection.execute(_INSERT, (self.number, self._file_number(file), at, *row))
+        self._digest.update(row_bytes(row, *file))
+        self._n_events += 1
+        self._is_empty = False
+        return Added.NEW
+
+    def seal(self) -> None:
+        """Writes the batch's own row, last: until then its events refer to nothing and cannot be committed."""
+        if not self._is_empty:
+            self._connection.execute(
+                "INSERT INTO batches VALUES (?, ?, ?, ?, ?)",
+                (self.number, self._stamp, __version__, self._n_events, self._digest.hexdigest()),
+            )
+
+    def _is_known(self, event_id: bytes, doc_id: str, doc_hash: str) -> bool:
+        hashes = self._connection.execute("SELECT doc_hash FROM events WHERE id = ?", (event_id,)).fetchall()
+        if not hashes:
+            return False
+        first = self._first_text(doc_id)
+        return (doc_hash or first) in {known or first or doc_hash for (known,) in hashes}
+
+    def _first_text(self, doc_id: str) -> str:
+        row = self._connection.execute("SELECT hash FROM documents WHERE doc_id = ? ORDER BY id LIMIT 1", (doc_id,))
+        return str((row.fetchone() or ("",))[0])
+
+    def _count_texts(self, doc_id: str) -> int:
+        row = self._connection.execute("SELECT count(*) FROM documents WHERE doc_id = ?", (doc_id,)).fetchone()
+        return int(row[0])
+
+    def _file_number(self, file: tuple[str, str]) -> int:
+        if file not in self._files:
+            cursor = self._connection.execute(
+                "INSERT INTO files (batch_id, name, sha256) VALUES (?, ?, ?)", (self.number, *file)
+            )
+            self._files[file] = int(cursor.lastrowid or 0)
+        return self._files[file]
+
+    def _has(self, sql: str, *values: str) -> bool:
+        return self._connection.execute(sql, values).fetchone() is not None
+
+
+def _start_digest(before: str, number: int, recorded_at: str) -> hashlib._Hash:
+    """The digest of a batch before its first event: it hangs on the batch before."""
+    return hashlib.sha256(f"{before} {number} {recorded_at}\n".encode())
