@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -213,7 +213,7 @@ def test_verify_finds_what_was_changed_behind_its_back(path: Path, sql: str) -> 
     connection.execute(sql)
     connection.commit()
     connection.close()
-    with Ledger.read(path) as ledger, pytest.raises(LedgerError, match="recorded|its id"):
+    with Ledger.read(path) as ledger, pytest.raises(LedgerError, match=r"recorded|its id"):
         ledger.verify()
 
 
@@ -235,8 +235,8 @@ def test_reading_where_there_is_none_says_how_to_make_one(path: Path) -> None:
     assert not path.exists()
 
 
-@pytest.mark.parametrize("open_it", [Ledger.open, Ledger.read])
-def test_file_that_is_no_ledger_is_named(path: Path, open_it: Any) -> None:
+@pytest.mark.parametrize("open_it", [Ledger.open, Ledger.read], ids=["write", "read"])
+def test_file_that_is_no_ledger_is_named(path: Path, open_it: Callable[[Path], Ledger]) -> None:
     path.write_text("this is a note, not a database " * 100, encoding="utf-8")
     with pytest.raises(LedgerError, match="no ledger"):
         open_it(path)
