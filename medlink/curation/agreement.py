@@ -125,7 +125,7 @@ def _binary_kappa(counts: Sequence[tuple[int, int]], *, n_items: int, n_labels: 
     if share == 1:
         return None
     expected = share**2 + (1 - share) ** 2
-    agreed = n_items - len(counts)
+    agreed = float(n_items - len(counts))
     agreed += sum((c * (c - 1) + (n - c) * (n - c - 1)) / (n * (n - 1)) for c, n in counts)
     return (agreed / n_items - expected) / (1 - expected)
 

@@ -11,6 +11,7 @@ import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from math import isfinite
 from typing import Any, BinaryIO
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
@@ -41,7 +42,7 @@ class ProposalRow(_Row):
     """A concept that the annotator was shown."""
 
     concept_id: str = Field(min_length=1)
-    score: float | None = Field(None, ge=0, le=1)
+    score: float | None = None
 
 
 class QuarantineRow(_Row):
@@ -312,7 +313,8 @@ def _csv_line(cells: Sequence[str]) -> str:
 
 
 def _proposal(proposal: Proposal) -> dict[str, Any]:
-    return {"concept_id": proposal.concept_id} | ({} if proposal.score is None else {"score": proposal.score})
+    has_score = proposal.score is not None and isfinite(proposal.score)
+    return {"concept_id": proposal.concept_id} | ({"score": proposal.score} if has_score else {})
 
 
 def _quarantine(source: Source, reason: str) -> dict[str, Any]:

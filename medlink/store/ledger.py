@@ -42,6 +42,8 @@ class Added(Enum):
     NEW = "new"
     DUPLICATE = "duplicate"
     """The ledger had it already, or the batch did."""
+    STALE = "stale"
+    """As a duplicate, and the same annotator has since said something else about the span: that stays."""
     AMBIGUOUS = "ambiguous"
     """It came without a text, and its document's id stands for several texts: it was not added."""
 
@@ -232,7 +234,8 @@ class Batch:
         self._stamp = max(to_stamp(now), before)
         self._digest = _start_digest(digest, self.number, self._stamp)
         self._n_events = 0
-        self._is_empty = True
+        self._is_empty, self._is_sealed = True, False
+        self._last_document = ("", "")
         self._files: dict[tuple[str, str], int] = {}
 
     def add_document(self, doc_id: str, doc_hash: str, *, text: str | None = None) -> None:
@@ -241,8 +244,11 @@ class Batch:
         :param doc_hash: of the text.
         :param text: to keep it, where the team chose that.
         """
-        known = self._connection.execute("SELECT 1 FROM documents WHERE doc_id = ? AND hash = ?", (doc_id, doc_hash))
-        if known.fetchone() is None:
+        is_repeated = (doc_id, doc_hash) == self._last_document
+        self._last_document = (doc_id, doc_hash)
+        if is_repeated and text is None:
+            return
+        if not self._has("SELECT 1 FROM documents WHERE doc_id = ? AND hash = ?", doc_id, doc_hash):
             self._connection.execute(
                 "INSERT INTO documents (batch_id, doc_id, hash) VALUES (?, ?, ?)", (self.number, doc_id, doc_hash)
             )
@@ -262,7 +268,7 @@ class Batch:
             return Added.AMBIGUOUS
         row = to_row(event)
         if self._is_known(row[0], said.doc_id, event.doc_hash):
-            return Added.DUPLICATE
+            return Added.STALE if said.time is None and self._is_overtaken(event) else Added.DUPLICATE
         file = (said.source.file, event.file_hash)
         at = row[COLUMNS.index("time")] or self._stamp
         self._connection.execute(_INSERT, (self.number, self._file_number(file), at, *row))
@@ -273,7 +279,8 @@ class Batch:
 
     def seal(self) -> None:
         """Writes the batch's own row, last: until then its events refer to nothing and cannot be committed."""
-        if not self._is_empty:
+        if not self._is_empty and not self._is_sealed:
+            self._is_sealed = True
             self._connection.execute(
                 "INSERT INTO batches VALUES (?, ?, ?, ?, ?)",
                 (self.number, self._stamp, __version__, self._n_events, self._digest.hexdigest()),
@@ -285,6 +292,16 @@ class Batch:
             return False
         first = self._first_text(doc_id)
         return (doc_hash or first) in {known or first or doc_hash for (known,) in hashes}
+
+    def _is_overtaken(self, event: Event) -> bool:
+        """Whether the last word of this annotator on this span is another one."""
+        said = event.annotation
+        last = self._connection.execute(
+            'SELECT id FROM events WHERE doc_id = ? AND "start" = ? AND "end" = ? AND surface = ? AND annotator = ? '
+            "AND adjudicator = ? ORDER BY at DESC, seq DESC LIMIT 1",
+            (said.doc_id, said.start, said.end, said.surface, said.annotator, event.adjudicator),
+        ).fetchone()
+        return last is not None and last[0] != event.id
 
     def _first_text(self, doc_id: str) -> str:
         row = self._connection.execute("SELECT hash FROM documents WHERE doc_id = ? ORDER BY id LIMIT 1", (doc_id,))

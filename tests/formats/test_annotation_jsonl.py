@@ -123,7 +123,7 @@ def test_least_line() -> None:
         ({"colour": "red"}, "colour: extra forbidden"),
         ({"surface": ""}, "neither the mention's surface nor the document's text"),
         ({"doc_id": ""}, "doc_id: string too short"),
-        ({"proposed": [{"concept_id": "HP:1", "score": 7}]}, "proposed.0.score: less than equal"),
+        ({"proposed": [{"concept_id": "HP:1", "score": "7"}]}, "proposed.0.score: float type"),
     ],
     ids=str,
 )

@@ -126,6 +126,14 @@ def test_without_times_the_order_of_recording_decides(path: Path) -> None:
     assert concepts(path) == ["HP:2"]
 
 
+def test_without_times_a_verdict_that_comes_back_is_told_apart_from_a_new_one(path: Path) -> None:
+    record(path, [event("HP:1", time=None)])
+    assert record(path, [event("HP:1", time=None)], now=after(1)) == [Added.DUPLICATE]
+    record(path, [event("HP:2", time=None)], now=after(2))
+    assert record(path, [event("HP:1", time=None)], now=after(3)) == [Added.STALE]
+    assert concepts(path) == ["HP:2"]
+
+
 def test_each_annotator_and_each_span_has_a_current_event(path: Path) -> None:
     record(path, [event("HP:1"), event("HP:2", annotator="bob"), event("HP:3", start=3, end=6), event("HP:4", end=8)])
     assert concepts(path) == ["HP:3", "HP:1", "HP:2", "HP:4"]
