@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from medlink.curation.intake import Incoming
-from medlink.errors import NoteReadError, UnknownNameError
+from medlink.errors import UnknownNameError
 from medlink.formats.annotation_jsonl import read_annotation_csv, read_annotation_jsonl
 from medlink.formats.lines import BOM
 from medlink.formats.note_files import printable
@@ -26,8 +26,9 @@ READERS: dict[str, Callable[[BinaryIO, str], Iterator[Annotation | Rejected]]] =
 def open_incoming(path: Path, *, format: str = AUTO) -> Incoming:
     """A file with its hash and its records, which are read as they are asked for.
 
+    One that cannot be read holds a single record, the reason, so that the others of a batch are taken in all the same.
+
     :param format: a key of :data:`READERS`; by default the content tells.
-    :raises NoteReadError: when the file cannot be read.
     :raises UnknownNameError: when no format has that name.
     """
     if format != AUTO and format not in READERS:
@@ -36,8 +37,7 @@ def open_incoming(path: Path, *, format: str = AUTO) -> Incoming:
     try:
         return Incoming(name, file_sha256(path), _records(path, name, format))
     except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise NoteReadError("the file cannot be read", where=name, got=reason) from error
+        return Incoming(name, "", (_unreadable(name, error),))
 
 
 def _records(path: Path, name: str, format: str) -> Iterator[Annotation | Rejected]:
@@ -47,7 +47,11 @@ def _records(path: Path, name: str, format: str) -> Iterator[Annotation | Reject
             stream.seek(0)
             yield from READERS[chosen](stream, name)
     except OSError as error:
-        yield Rejected(Source(name), f"the file cannot be read: {error.strerror or type(error).__name__}")
+        yield _unreadable(name, error)
+
+
+def _unreadable(name: str, error: OSError) -> Rejected:
+    return Rejected(Source(name), f"the file cannot be read: {error.strerror or type(error).__name__}")
 
 
 def _detect(head: bytes) -> str:
