@@ -300,3 +300,30 @@ class Rejected:
     source: Source
     reason: str
     raw: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What annotators have decided on a mention, or alike on all mentions of one wording in one kind of section.
+
+    :param surface: as one of them is written.
+    :param key: the wording, as :func:`medlink.text.wording_key` gives it for the long form or the surface.
+    :param concept_id: what it means; ``None`` where it is no mention, or no concept fits.
+    :param rejected: concepts that it does not mean.
+    :param place: document id, start and end of the one mention that it is about; ``None`` where it is about all.
+    :param section: the normalised heading that the mentions stand under; empty for every section.
+    :param n_mentions: decided mentions behind it, in ``n_documents`` documents.
+    :param annotators: who decided, by name.
+    :param last: when the last of them spoke.
+    """
+
+    surface: str
+    key: str
+    concept_id: str | None
+    rejected: tuple[str, ...]
+    place: tuple[str, int, int] | None
+    section: str
+    n_mentions: int
+    n_documents: int
+    annotators: tuple[str, ...]
+    last: datetime

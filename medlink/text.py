@@ -19,6 +19,9 @@ _GREEK = {
 # Function words that order-free matching ignores: "abnormality of the kidney" is "kidney abnormality".
 FUNCTION_WORDS = frozenset({"a", "an", "and", "by", "for", "from", "in", "of", "on", "or", "the", "to", "with"})
 
+# Letters and digits of the longest surface whose capitals say that it is an acronym.
+LONGEST_ACRONYM = 6
+
 # "-ches" alone is not among them: "headaches" has lost an "s" only.
 _SIBILANT_PLURALS = ("sses", "shes", "xes", "tches", "nches", "rches")
 
@@ -83,6 +86,17 @@ def normalise(text: str) -> str:
     'meniere disease beta type'
     """
     return " ".join(token.norm for token in tokenise(text))
+
+
+def wording_key(text: str) -> str:
+    """What two surfaces share that say the same: their normal form, short ones in capitals apart from other ones.
+
+    >>> wording_key("Renal  cysts"), wording_key("ALL"), wording_key("all")
+    ('renal cysts', '^all', 'all')
+    """
+    normal = normalise(text)
+    is_acronym = 1 < len(normal) <= LONGEST_ACRONYM and text == text.upper() != text.lower()
+    return f"^{normal}" if is_acronym else normal
 
 
 @lru_cache(maxsize=1 << 16)

@@ -12,6 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from medlink.cli.main import main
+from medlink.linking.linker import Linker
+from medlink.linking.recipe import Recipe
 from tests.conftest import TINY_OBO
 
 TEXT = "His fit was short. Renal cyst on the left. MI in 2019."
@@ -226,3 +228,36 @@ def test_no_text_of_a_note_reaches_messages(run: Run, write: Write) -> None:
     output = run("ingest", write(secret, '{"text": "SECRET"', {"text": "SECRET"}), "--any-concept", code=3).output
     assert "3 in quarantine" in output
     assert "SECRET" not in output
+
+
+def test_correction_counts_in_the_next_link_and_explain(
+    write: Write, tmp_path: Path, recipe: Recipe, linker: Linker
+) -> None:
+    workspace = tmp_path / "workspace"
+    assert linker, "the index is built"
+    workspace.mkdir()
+    for name in ("indexes", "lexicons"):
+        (workspace / name).symlink_to(recipe.workspace / name)
+    options = ["--ontology", recipe.ontology, "--encoder", recipe.encoder, "--workspace", str(workspace)]
+    note = tmp_path / "d1.txt"
+    note.write_text(TEXT, encoding="utf-8")
+
+    def concept(*more: str) -> str | None:
+        out = tmp_path / "links.jsonl"
+        result = CliRunner().invoke(main, ["link", str(note), "--out", str(out), *options, *more])
+        assert result.exit_code == 0, result.output
+        links = json.loads(out.read_text(encoding="utf-8"))["links"]
+        return next((link["concept_id"] for link in links if link["surface"] == "Renal cyst"), "not found")
+
+    assert concept() == "HP:0000107"
+    line = row("Renal cyst", concept_id="HP:0001250", proposed=[{"concept_id": "HP:0000107"}])
+    result = CliRunner().invoke(main, ["ingest", str(write(line)), *options[:2], *options[4:]])
+    assert result.exit_code == 0, result.output
+    assert concept() == "HP:0001250"
+    assert concept("--corrections", "off") == "HP:0000107"
+    explained = CliRunner().invoke(main, ["explain", "renal cyst", *options]).output
+    assert "Annotators decided that “Renal cyst” means HP:0001250 Seizure: 1 mention in 1 document" in explained
+    assert "They rejected HP:0000107 Renal cyst." in explained
+    conflict = line | {"annotator": "bob", "concept_id": "HP:0000107", "verdict": "accept"}
+    CliRunner().invoke(main, ["ingest", str(write(conflict)), *options[:2], *options[4:]])
+    assert concept() == "HP:0000107"
