@@ -124,15 +124,14 @@ _NO_TEXT = "the surface is not as long as its span, and there is no text to see 
 def _problem(annotation: Annotation, checks: Checks) -> str:
     """What is wrong with the record by itself, or with its concept; empty where nothing is."""
     try:
-        for text in _strings(annotation):
-            text.encode()
+        "".join(_strings(annotation)).encode()
     except UnicodeEncodeError:
         return "a text holds half a surrogate pair, which no encoding can write"
     if annotation.end > _MOST_CHARACTERS:
         return f"the offsets lie behind any document's end; expected at most {_MOST_CHARACTERS:,}"
     if not all(proposal.score is None or isfinite(proposal.score) for proposal in annotation.proposed):
         return "a proposed concept's score is no finite number"
-    if annotation.time is not None:
+    if annotation.time is not None and not 1 < annotation.time.year < 9999:
         try:
             to_stamp(annotation.time)
         except OverflowError:

@@ -16,6 +16,9 @@ from medlink.store.migrations import known_migrations, migrate, pending_migratio
 # Seconds that a writer waits for another one to finish its batch: a million events take less.
 PATIENCE = 120.0
 
+# Holds the index of event ids of a million events, which are asked for in no order.
+_CACHE_KIB = 1 << 16
+
 # By the beginning of SQLite's name for the error, the longest first: what it means for the person who reads this.
 _MEANINGS = (
     ("SQLITE_FULL", "the disk is full", "Nothing of this run was recorded. Make room and run it again."),
@@ -109,6 +112,7 @@ def _open_for_writing(path: Path, patience: float) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         migrate(connection, known_migrations(), where=str(path))
     except BaseException:
         connection.close()

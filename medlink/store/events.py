@@ -136,27 +136,29 @@ def to_row(event: Event) -> tuple[Any, ...]:
 
 def from_row(row: Sequence[Any], *, file: str, file_hash: str) -> Event:
     """The event of the values of :data:`COLUMNS`."""
-    value = dict(zip(COLUMNS, row, strict=True))
+    (
+        _, line, record_id, tool, doc_id, doc_hash, start, end, surface, expanded, section, before, after, verdict,
+        concept_id, proposed, rejected, annotator, adjudicator, time, release, ontology_version,
+    ) = row  # fmt: skip
     annotation = Annotation(
-        doc_id=value["doc_id"],
-        start=value["start"],
-        end=value["end"],
-        surface=value["surface"],
-        verdict=Verdict(value["verdict"]),
-        source=Source(file, value["line"], value["record_id"]),
-        tool=value["tool"],
-        concept_id=value["concept_id"],
-        expanded=value["expanded"],
-        section=value["section"],
-        proposed=tuple(Proposal(*pair) for pair in json.loads(value["proposed"])),
-        rejected=tuple(json.loads(value["rejected"])),
-        annotator=value["annotator"],
-        time=value["time"] and from_stamp(value["time"]),
-        release=value["release"],
-        ontology_version=value["ontology_version"],
+        doc_id=doc_id,
+        start=start,
+        end=end,
+        surface=surface,
+        verdict=Verdict(verdict),
+        source=Source(file, line, record_id),
+        tool=tool,
+        concept_id=concept_id,
+        expanded=expanded,
+        section=section,
+        proposed=tuple(Proposal(*pair) for pair in json.loads(proposed)),
+        rejected=tuple(json.loads(rejected)),
+        annotator=annotator,
+        time=None if time is None else from_stamp(time),
+        release=release,
+        ontology_version=ontology_version,
     )
-    context = (value["before"], value["after"])
-    return Event(annotation, value["doc_hash"], file_hash, context, bool(value["adjudicator"]))
+    return Event(annotation, doc_hash, file_hash, (before, after), bool(adjudicator))
 
 
 def row_bytes(row: Sequence[Any], file: str, file_hash: str) -> bytes:
@@ -164,5 +166,4 @@ def row_bytes(row: Sequence[Any], file: str, file_hash: str) -> bytes:
     return _pack([row[0].hex(), *row[1:], file, file_hash]).encode() + b"\n"
 
 
-def _pack(value: object) -> str:
-    return json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+_pack = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode

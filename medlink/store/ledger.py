@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from itertools import groupby
 from pathlib import Path
 from types import TracebackType
 
@@ -25,15 +26,13 @@ _INSERT = (
 # Of an event without a text: the first text that became known under its document's id, if any did by then.
 _HASH = """CASE WHEN e.doc_hash <> '' THEN e.doc_hash ELSE coalesce(
     (SELECT hash FROM documents d WHERE d.doc_id = e.doc_id AND d.batch_id <= :last ORDER BY d.id LIMIT 1), '') END"""
-_SELECT = f"""SELECT e.seq, e.batch_id, b.recorded_at, f.name, f.sha256, {_HASH} AS text_hash,
-    {", ".join(f'e."{column}"' for column in COLUMNS)}
-    FROM events e JOIN batches b ON b.id = e.batch_id JOIN files f ON f.id = e.file_id
-    WHERE e.batch_id <= :last AND (:doc_id IS NULL OR e.doc_id = :doc_id)"""  # noqa: S608
-# The last thing that each person said about each span.
-_CURRENT = f"""SELECT * FROM (SELECT *, row_number() OVER (
-    PARTITION BY doc_id, text_hash, "start", "end", surface, annotator, adjudicator ORDER BY at DESC, seq DESC) AS age
-    FROM ({_SELECT.replace("SELECT e.seq", "SELECT e.at, e.seq", 1)})) WHERE age = 1
-    ORDER BY doc_id, text_hash, "start", "end", seq"""  # noqa: S608
+_SELECT = f"""SELECT e.seq, e.batch_id, e.file_id, {_HASH}, {", ".join(f'e."{column}"' for column in COLUMNS)}
+    FROM events e WHERE e.batch_id <= :last"""  # noqa: S608
+_OF_DOCUMENT = " AND e.doc_id = :doc_id"
+_IN_SEQUENCE = " ORDER BY e.seq"
+# The order of an index, so that nothing has to be sorted, and no text lies in a temporary file.
+_BY_PLACE = ' ORDER BY e.doc_id, e."start", e."end", e.seq'
+_DOC_HASH = COLUMNS.index("doc_hash")
 
 
 class Added(Enum):
@@ -121,16 +120,23 @@ class Ledger:
 
         :param as_of: only what was recorded by then.
         """
-        yield from self._entries(f"{_SELECT} ORDER BY e.seq", doc_id, as_of)
+        yield from self._entries(_IN_SEQUENCE, doc_id, as_of)
 
     def current(self, *, doc_id: str | None = None, as_of: datetime | None = None) -> Iterator[Entry]:
-        """What holds: the last event of each annotator on each span, by document and place.
+        """What holds: the last event of each annotator on each span, by document and place, spans together.
 
         The last is the one said last; of two said at the same moment the one recorded last.
 
         :param as_of: as the ledger stood at that moment: what it had recorded by then.
         """
-        yield from self._entries(_CURRENT, doc_id, as_of)
+        for _, entries in groupby(self._entries(_BY_PLACE, doc_id, as_of), key=_stretch):
+            last: dict[tuple[str, str, str, bool], Entry] = {}
+            for entry in entries:
+                event = entry.event
+                said = (event.doc_hash, event.annotation.surface, event.annotation.annotator, event.adjudicator)
+                if said not in last or last[said].at <= entry.at:
+                    last[said] = entry
+            yield from sorted(last.values(), key=_within_stretch)
 
     def batches(self) -> tuple[BatchRecord, ...]:
         """All batches in order."""
@@ -205,22 +211,33 @@ class Ledger:
             what, where=str(self.path), got=got, hint="Take the last good copy and import the files since then again."
         )
 
-    def _entries(self, sql: str, doc_id: str | None, as_of: datetime | None) -> Iterator[Entry]:
+    def _entries(self, order: str, doc_id: str | None, as_of: datetime | None) -> Iterator[Entry]:
+        sql = _SELECT + (_OF_DOCUMENT if doc_id is not None else "") + order
         with sqlite_errors(self.path):
+            files = {number: rest for number, *rest in self._connection.execute("SELECT id, name, sha256 FROM files")}
+            stamps = self._connection.execute("SELECT id, recorded_at FROM batches")
+            recorded = {number: from_stamp(stamp) for number, stamp in stamps}
             cursor = self._connection.execute(sql, {"last": self._last_batch(as_of), "doc_id": doc_id})
-            shift = [column[0] for column in cursor.description].index("seq")
-            for row in cursor:
-                seq, batch_id, recorded_at, file, file_hash, doc_hash = row[shift : shift + 6]
-                values = list(row[shift + 6 : shift + 6 + len(COLUMNS)])
-                values[COLUMNS.index("doc_hash")] = doc_hash
+            for seq, batch_id, file_id, doc_hash, *values in cursor:
+                values[_DOC_HASH] = doc_hash
+                file, file_hash = files[file_id]
                 event = from_row(values, file=file, file_hash=file_hash)
-                yield Entry(seq, batch_id, from_stamp(recorded_at), event)
+                yield Entry(seq, batch_id, recorded[batch_id], event)
 
     def _last_batch(self, as_of: datetime | None) -> int:
         """The number of the last batch recorded by a moment, 0 where there was none."""
         until = "9999" if as_of is None else to_stamp(as_of)
         row = self._connection.execute("SELECT max(id) FROM batches WHERE recorded_at <= ?", (until,)).fetchone()
         return int(row[0] or 0)
+
+
+def _stretch(entry: Entry) -> tuple[str, int, int]:
+    said = entry.event.annotation
+    return said.doc_id, said.start, said.end
+
+
+def _within_stretch(entry: Entry) -> tuple[str, str, int]:
+    return entry.event.doc_hash, entry.event.annotation.surface, entry.seq
 
 
 class Batch:
@@ -264,7 +281,7 @@ class Batch:
         text is that of the text its document's id stands for.
         """
         said = event.annotation
-        if not event.doc_hash and self._count_texts(said.doc_id) > 1:
+        if not event.doc_hash and self._has_several_texts(said.doc_id):
             return Added.AMBIGUOUS
         row = to_row(event)
         if self._is_known(row[0], said.doc_id, event.doc_hash):
@@ -307,9 +324,8 @@ class Batch:
         row = self._connection.execute("SELECT hash FROM documents WHERE doc_id = ? ORDER BY id LIMIT 1", (doc_id,))
         return str((row.fetchone() or ("",))[0])
 
-    def _count_texts(self, doc_id: str) -> int:
-        row = self._connection.execute("SELECT count(*) FROM documents WHERE doc_id = ?", (doc_id,)).fetchone()
-        return int(row[0])
+    def _has_several_texts(self, doc_id: str) -> bool:
+        return self._has("SELECT 1 FROM documents WHERE doc_id = ? LIMIT 1 OFFSET 1", doc_id)
 
     def _file_number(self, file: tuple[str, str]) -> int:
         if file not in self._files:
