@@ -256,6 +256,9 @@ class Annotation:
     :param annotator: who; empty where the file does not say.
     :param time: when, with a time zone; ``None`` where the file does not say.
     :param release: of the system that proposed, ``ontology_version`` likewise; empty where the file does not say.
+    :param doc_hash: sha256 of the document's text as UTF-8, in hexadecimal; empty where nobody had the text.
+    :param context: what stands directly before and behind the mention; both empty where that is not kept.
+    :param adjudicator: whether the annotator decides between the others.
     """
 
     doc_id: str
@@ -275,6 +278,9 @@ class Annotation:
     time: datetime | None = None
     release: str = ""
     ontology_version: str = ""
+    doc_hash: str = ""
+    context: tuple[str, str] = ("", "")
+    adjudicator: bool = False
 
     def __post_init__(self) -> None:
         if not self.doc_id:

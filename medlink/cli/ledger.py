@@ -304,7 +304,7 @@ def _show_entries(entries: Iterator[Entry], *, limit: int, as_json: bool) -> Non
 
 
 def _who_and_when(entry: Entry) -> str:
-    role = ", adjudicator" if entry.event.adjudicator else ""
+    role = ", adjudicator" if entry.event.annotation.adjudicator else ""
     return f"{entry.event.annotation.annotator or '(not named)'}{role}, {entry.at:%Y-%m-%d %H:%M}"
 
 
@@ -315,14 +315,14 @@ def _entry_row(entry: Entry) -> dict[str, Any]:
         "batch": entry.batch,
         "recorded_at": entry.recorded_at.isoformat(),
         "doc_id": said.doc_id,
-        "doc_sha256": entry.event.doc_hash,
+        "doc_sha256": said.doc_hash,
         "start": said.start,
         "end": said.end,
         "surface": said.surface,
         "verdict": said.verdict.value,
         "concept_id": said.concept_id,
         "annotator": said.annotator,
-        "adjudicator": entry.event.adjudicator,
+        "adjudicator": said.adjudicator,
         "time": said.time and said.time.isoformat(),
         "proposed": [asdict(proposal) for proposal in said.proposed],
         "rejected": list(said.rejected),

@@ -105,7 +105,7 @@ def decide_spans(
 def span_of(entry: Entry) -> Span:
     """The span that an event is about."""
     said = entry.event.annotation
-    return Span(said.doc_id, entry.event.doc_hash, said.start, said.end, said.surface)
+    return Span(said.doc_id, said.doc_hash, said.start, said.end, said.surface)
 
 
 def outcome_of(annotation: Annotation, resolve: Resolve | None = None) -> str:
@@ -121,7 +121,7 @@ def outcome_of(annotation: Annotation, resolve: Resolve | None = None) -> str:
 
 
 def _settle(votes: list[tuple[str, Entry]], policy: Policy) -> tuple[str, Basis]:
-    by_adjudicators = [vote for vote in votes if vote[1].event.adjudicator]
+    by_adjudicators = [vote for vote in votes if vote[1].event.annotation.adjudicator]
     heard = by_adjudicators or votes
     outcomes = [outcome for outcome, _ in heard]
     if "" in outcomes:

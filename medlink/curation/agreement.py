@@ -134,7 +134,7 @@ def _labels(decision: Decision) -> dict[str, str]:
     return {
         entry.event.annotation.annotator: outcome
         for outcome, entry in decision.votes
-        if outcome and entry.event.annotation.annotator and not entry.event.adjudicator
+        if outcome and entry.event.annotation.annotator and not entry.event.annotation.adjudicator
     }
 
 

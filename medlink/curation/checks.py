@@ -106,15 +106,11 @@ def check_annotation(annotation: Annotation, checks: Checks, *, file_hash: str =
         text=None,
         annotator=annotation.annotator or options.annotator,
         time=annotation.time or options.time,
+        doc_hash=annotation.doc_hash if text is None else _text_hash(text),
+        context=_context(annotation, place, text, options),
+        adjudicator=annotation.adjudicator or options.adjudicator,
     )
-    event = Event(
-        said,
-        doc_hash="" if text is None else _text_hash(text),
-        file_hash=file_hash,
-        context=_context(place, text or "", options),
-        adjudicator=options.adjudicator,
-    )
-    return Checked(event, text, place.repair, _moved_to(said, checks.resolver))
+    return Checked(Event(said, file_hash), text, place.repair, _moved_to(said, checks.resolver))
 
 
 _NOT_THERE = "the surface does not stand at these offsets, in whatever way they are counted"
@@ -127,6 +123,8 @@ def _problem(annotation: Annotation, checks: Checks) -> str:
         "".join(_strings(annotation)).encode()
     except UnicodeEncodeError:
         return "a text holds half a surrogate pair, which no encoding can write"
+    if annotation.text is not None and annotation.doc_hash and annotation.doc_hash != _text_hash(annotation.text):
+        return "the text is not the one whose hash the record gives"
     if annotation.end > _MOST_CHARACTERS:
         return f"the offsets lie behind any document's end; expected at most {_MOST_CHARACTERS:,}"
     if not all(proposal.score is None or isfinite(proposal.score) for proposal in annotation.proposed):
@@ -145,7 +143,7 @@ def _problem(annotation: Annotation, checks: Checks) -> str:
 def _strings(annotation: Annotation) -> Iterator[str]:
     said = annotation
     yield from (said.doc_id, said.surface, said.tool, said.concept_id or "", said.expanded, said.section)
-    yield from (said.text or "", said.annotator, said.release, said.ontology_version)
+    yield from (said.text or "", said.annotator, said.release, said.ontology_version, said.doc_hash, *said.context)
     yield from (said.source.file, said.source.record_id, *said.rejected, *(p.concept_id for p in said.proposed))
 
 
@@ -174,9 +172,11 @@ def _carry(annotation: Annotation, copy: str, original: str) -> Place | None:
     return Place(start, end, place.repair or ("another spacing" if start != place.start else ""))
 
 
-def _context(place: Place, text: str, options: IntakeOptions) -> tuple[str, str]:
+def _context(annotation: Annotation, place: Place, text: str | None, options: IntakeOptions) -> tuple[str, str]:
     if options.keep is Keep.NOTHING:
         return "", ""
+    if text is None:
+        return annotation.context
     return text[max(place.start - options.window, 0) : place.start], text[place.end : place.end + options.window]
 
 

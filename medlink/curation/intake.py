@@ -175,15 +175,14 @@ def _sound(incoming: Iterable[Incoming], checks: Checks, quarantine: Quarantine,
 
 
 def _record(checked: Checked, batch: Batch, keep: Keep, quarantine: Quarantine, tally: _Tally) -> None:
-    event = checked.event
-    if checked.text is not None:
-        kept = checked.text if keep is Keep.TEXT else None
-        batch.add_document(event.annotation.doc_id, event.doc_hash, text=kept)
-    added = batch.add(event)
+    said = checked.event.annotation
+    if said.doc_hash:
+        batch.add_document(said.doc_id, said.doc_hash, text=checked.text if keep is Keep.TEXT else None)
+    added = batch.add(checked.event)
     if added is Added.NEW:
         tally.count_new(checked)
     elif added is Added.AMBIGUOUS:
-        refused = Refused(event.annotation, "its document's id stands for several texts; give the notes along")
+        refused = Refused(said, "its document's id stands for several texts; give the notes along")
         tally.name_refused(refused)
         quarantine.add(refused)
     else:

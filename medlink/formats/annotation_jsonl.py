@@ -26,7 +26,8 @@ MAX_BYTES = 20_000_000
 TOOL = "medlink"
 CSV_COLUMNS = (
     "doc_id", "start", "end", "surface", "verdict", "concept_id", "expanded", "section", "text", "proposed", "rejected",
-    "annotator", "time", "release", "ontology_version", "tool",
+    "annotator", "time", "release", "ontology_version", "doc_hash", "before", "after", "adjudicator", "tool",
+    "source_file", "source_line", "source_record",
 )  # fmt: skip
 _SEPARATOR = " | "
 _SCORED = re.compile(r"(?P<id>.+?)(?: \((?P<score>[0-9.eE+-]+)\))?")
@@ -45,13 +46,12 @@ class ProposalRow(_Row):
     score: float | None = None
 
 
-class QuarantineRow(_Row):
-    """Where a record in quarantine came from, and why it was put there."""
+class SourceRow(_Row):
+    """Where the record was read first."""
 
     file: str
     line: int = Field(0, ge=0)
     record_id: str = ""
-    reason: str = ""
 
 
 class AnnotationRow(_Row):
@@ -72,14 +72,20 @@ class AnnotationRow(_Row):
     time: AwareDatetime | None = None
     release: str = Field("", description="Of the system that proposed.")
     ontology_version: str = ""
+    doc_hash: str = Field("", description="The sha256 of the document's text, in hexadecimal.")
+    before: str = Field("", description="What stands directly before the mention.")
+    after: str = Field("", description="What stands directly behind it.")
+    adjudicator: bool = Field(False, description="Whether the annotator decides between the others.")
     tool: str = TOOL
-    quarantine: QuarantineRow | None = Field(None, description="Only in quarantine files; it may stay.")
+    source: SourceRow | None = None
+    quarantine: str = Field("", description="Why the record is in quarantine; it may stay when that is mended.")
 
 
 class _UnmendedRow(_Row):
     """A record in quarantine that could not be understood."""
 
-    quarantine: QuarantineRow
+    source: SourceRow
+    quarantine: str
     raw: str
 
 
@@ -136,7 +142,7 @@ def read_annotation_csv(stream: BinaryIO, file: str) -> Iterator[Annotation | Re
 def dump_annotation(annotation: Annotation, *, quarantined: str = "") -> str:
     """The annotation as one line of JSON without its newline; what has its default value is left out.
 
-    :param quarantined: why it is in quarantine; its source is then part of the line.
+    :param quarantined: why it is in quarantine, where it is.
     """
     row: dict[str, Any] = {"doc_id": annotation.doc_id, "start": annotation.start, "end": annotation.end}
     row |= {name: value for name in _OPTIONAL if (value := getattr(annotation, name)) not in ("", None)}
@@ -147,14 +153,18 @@ def dump_annotation(annotation: Annotation, *, quarantined: str = "") -> str:
         row["rejected"] = list(annotation.rejected)
     if annotation.time is not None:
         row["time"] = annotation.time.isoformat()
+    row |= {name: text for name, text in zip(("before", "after"), annotation.context, strict=True) if text}
+    if annotation.adjudicator:
+        row["adjudicator"] = True
+    row["source"] = _source_row(annotation.source)
     if quarantined:
-        row["quarantine"] = _quarantine(annotation.source, quarantined)
+        row["quarantine"] = quarantined
     return _pack(row)
 
 
 def dump_rejected(rejected: Rejected) -> str:
     """A record that could not be understood as one line of JSON without its newline."""
-    return _pack({"quarantine": _quarantine(rejected.source, rejected.reason), "raw": rejected.raw})
+    return _pack({"source": _source_row(rejected.source), "quarantine": rejected.reason, "raw": rejected.raw})
 
 
 def write_annotation_jsonl(annotations: Iterable[Annotation], stream: BinaryIO) -> None:
@@ -174,13 +184,14 @@ def write_annotation_csv(annotations: Iterable[Annotation], stream: BinaryIO) ->
 
 
 _OPTIONAL = (
-    "surface", "concept_id", "expanded", "section", "text", "annotator", "release", "ontology_version", "tool",
+    "surface", "concept_id", "expanded", "section", "text", "annotator", "release", "ontology_version", "doc_hash",
+    "tool",
 )  # fmt: skip
 
 
 def _annotation(row: AnnotationRow, source: Source) -> Annotation:
-    if row.quarantine:
-        source = Source(row.quarantine.file, row.quarantine.line, row.quarantine.record_id)
+    if row.source:
+        source = Source(row.source.file, row.source.line, row.source.record_id)
     if not row.surface and row.text is None:
         raise ValueError("there is neither the mention's surface nor the document's text")
     return Annotation(
@@ -201,6 +212,9 @@ def _annotation(row: AnnotationRow, source: Source) -> Annotation:
         time=row.time,
         release=row.release,
         ontology_version=row.ontology_version,
+        doc_hash=row.doc_hash,
+        context=(row.before, row.after),
+        adjudicator=row.adjudicator,
     )
 
 
@@ -210,8 +224,7 @@ def _unmended(line: bytes) -> Rejected | None:
         row = _UnmendedRow.model_validate_json(line)
     except ValidationError:
         return None
-    place = row.quarantine
-    return Rejected(Source(place.file, place.line, place.record_id), place.reason, row.raw)
+    return Rejected(Source(row.source.file, row.source.line, row.source.record_id), row.quarantine, row.raw)
 
 
 def _reason(error: ValidationError) -> str:
@@ -253,6 +266,10 @@ def _from_cells(header: Sequence[str], cells: Sequence[str], source: Source) -> 
         values: dict[str, Any] = dict(filled)
         values["proposed"] = tuple(map(_parse_proposal, _split(filled.get("proposed", ""))))
         values["rejected"] = tuple(_split(filled.get("rejected", "")))
+        origin = {name: values.pop(f"source_{name}", "") for name in ("file", "line", "record")}
+        if origin["file"]:
+            place = {"file": origin["file"], "line": origin["line"] or 0, "record_id": origin["record"]}
+            values["source"] = place
         return _annotation(AnnotationRow.model_validate(values, strict=False), source)
     except UnicodeEncodeError:
         return Rejected(source, "the row is not UTF-8")
@@ -292,7 +309,13 @@ def _cells(annotation: Annotation) -> tuple[str | int | None, ...]:
         None if annotation.time is None else annotation.time.isoformat(),
         annotation.release,
         annotation.ontology_version,
+        annotation.doc_hash,
+        *annotation.context,
+        "yes" if annotation.adjudicator else "",
         annotation.tool,
+        annotation.source.file,
+        annotation.source.line,
+        annotation.source.record_id,
     )
 
 
@@ -317,8 +340,8 @@ def _proposal(proposal: Proposal) -> dict[str, Any]:
     return {"concept_id": proposal.concept_id} | ({"score": proposal.score} if has_score else {})
 
 
-def _quarantine(source: Source, reason: str) -> dict[str, Any]:
-    return {"file": source.file, "line": source.line, "record_id": source.record_id, "reason": reason}
+def _source_row(source: Source) -> dict[str, Any]:
+    return {"file": source.file, "line": source.line, "record_id": source.record_id}
 
 
 def _pack(row: object) -> str:

@@ -27,17 +27,11 @@ class Event:
     """A checked annotation: what the ledger is told.
 
     :param annotation: with offsets in code points of the untouched text, its surface, and without the text.
-    :param doc_hash: sha256 of the document's text as UTF-8, in hexadecimal; empty where nobody had the text.
-    :param file_hash: sha256 of the file it was read from; empty where it came from no file of this batch.
-    :param context: what stands directly before and behind the mention, both empty where that is not kept.
-    :param adjudicator: whether the annotator decides between the others.
+    :param file_hash: sha256 of the file that brought it.
     """
 
     annotation: Annotation
-    doc_hash: str = ""
     file_hash: str = ""
-    context: tuple[str, str] = ("", "")
-    adjudicator: bool = False
 
     @property
     def id(self) -> bytes:
@@ -55,7 +49,7 @@ class Event:
             said.verdict.value,
             said.concept_id,
             said.annotator,
-            self.adjudicator,
+            said.adjudicator,
             said.time and to_stamp(said.time),
         )
         return sha256(_pack(identity).encode()).digest()[:ID_BYTES]
@@ -68,7 +62,7 @@ class Entry:
     :param seq: its place in the order of recording, from 1.
     :param batch: the number of its batch.
     :param recorded_at: when its batch was recorded.
-    :param event: its ``doc_hash`` is the ledger's knowledge today, also where the event came without a text.
+    :param event: the ``doc_hash`` in it is the ledger's knowledge, also where the event came without a text.
     """
 
     seq: int
@@ -115,19 +109,19 @@ def to_row(event: Event) -> tuple[Any, ...]:
         said.source.record_id,
         said.tool,
         said.doc_id,
-        event.doc_hash,
+        said.doc_hash,
         said.start,
         said.end,
         said.surface,
         said.expanded,
         said.section,
-        *event.context,
+        *said.context,
         said.verdict.value,
         said.concept_id,
         _pack([[proposal.concept_id, proposal.score] for proposal in said.proposed]),
         _pack(said.rejected),
         said.annotator,
-        int(event.adjudicator),
+        int(said.adjudicator),
         said.time and to_stamp(said.time),
         said.release,
         said.ontology_version,
@@ -157,8 +151,11 @@ def from_row(row: Sequence[Any], *, file: str, file_hash: str) -> Event:
         time=None if time is None else from_stamp(time),
         release=release,
         ontology_version=ontology_version,
+        doc_hash=doc_hash,
+        context=(before, after),
+        adjudicator=bool(adjudicator),
     )
-    return Event(annotation, doc_hash, file_hash, (before, after), bool(adjudicator))
+    return Event(annotation, file_hash)
 
 
 def row_bytes(row: Sequence[Any], file: str, file_hash: str) -> bytes:

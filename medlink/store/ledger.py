@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from types import TracebackType
 from medlink import __version__
 from medlink.errors import LedgerError
 from medlink.store.database import open_database, open_read_only, sqlite_errors, transaction
-from medlink.store.events import COLUMNS, Entry, Event, from_row, from_stamp, row_bytes, to_row, to_stamp
+from medlink.store.events import COLUMNS, Entry, Event, from_row, from_stamp, row_bytes, text_hash, to_row, to_stamp
 
 _QUOTED = ", ".join(f'"{column}"' for column in COLUMNS)
 _INSERT = (
@@ -132,10 +133,10 @@ class Ledger:
         for _, entries in groupby(self._entries(_BY_PLACE, doc_id, as_of), key=_stretch):
             last: dict[tuple[str, str, str, bool], Entry] = {}
             for entry in entries:
-                event = entry.event
-                said = (event.doc_hash, event.annotation.surface, event.annotation.annotator, event.adjudicator)
-                if said not in last or last[said].at <= entry.at:
-                    last[said] = entry
+                said = entry.event.annotation
+                who = (said.doc_hash, said.surface, said.annotator, said.adjudicator)
+                if who not in last or last[who].at <= entry.at:
+                    last[who] = entry
             yield from sorted(last.values(), key=_within_stretch)
 
     def batches(self) -> tuple[BatchRecord, ...]:
@@ -178,6 +179,9 @@ class Ledger:
             if self._connection.execute("PRAGMA foreign_key_check").fetchone() is not None:
                 raise self._damage("a row refers to one that is gone", "")
             self._verify_batches()
+            for doc_hash, text in self._connection.execute("SELECT hash, text FROM texts"):
+                if text_hash(text) != doc_hash:
+                    raise self._damage("a text does not have its hash", f"sha256 {doc_hash}")
 
     def _verify_batches(self) -> None:
         expected = iter(
@@ -195,6 +199,7 @@ class Ledger:
                 self._verify_id(row)
                 running.update(row_bytes(row[3:], row[1], row[2]))
                 row, n_found = rows.fetchone(), n_found + 1
+            _digest_texts(running, self._connection, number)
             if n_found != n_events or running.hexdigest() != digest:
                 raise self._damage(f"batch {number} is not as it was recorded", f"{n_found} of {n_events} events")
             before = digest
@@ -237,7 +242,7 @@ def _stretch(entry: Entry) -> tuple[str, int, int]:
 
 
 def _within_stretch(entry: Entry) -> tuple[str, str, int]:
-    return entry.event.doc_hash, entry.event.annotation.surface, entry.seq
+    return entry.event.annotation.doc_hash, entry.event.annotation.surface, entry.seq
 
 
 class Batch:
@@ -281,10 +286,10 @@ class Batch:
         text is that of the text its document's id stands for.
         """
         said = event.annotation
-        if not event.doc_hash and self._has_several_texts(said.doc_id):
+        if not said.doc_hash and self._has_several_texts(said.doc_id):
             return Added.AMBIGUOUS
         row = to_row(event)
-        if self._is_known(row[0], said.doc_id, event.doc_hash):
+        if self._is_known(row[0], said.doc_id, said.doc_hash):
             return Added.STALE if said.time is None and self._is_overtaken(event) else Added.DUPLICATE
         file = (said.source.file, event.file_hash)
         at = row[COLUMNS.index("time")] or self._stamp
@@ -298,6 +303,7 @@ class Batch:
         """Writes the batch's own row, last: until then its events refer to nothing and cannot be committed."""
         if not self._is_empty and not self._is_sealed:
             self._is_sealed = True
+            _digest_texts(self._digest, self._connection, self.number)
             self._connection.execute(
                 "INSERT INTO batches VALUES (?, ?, ?, ?, ?)",
                 (self.number, self._stamp, __version__, self._n_events, self._digest.hexdigest()),
@@ -316,7 +322,7 @@ class Batch:
         last = self._connection.execute(
             'SELECT id FROM events WHERE doc_id = ? AND "start" = ? AND "end" = ? AND surface = ? AND annotator = ? '
             "AND adjudicator = ? ORDER BY at DESC, seq DESC LIMIT 1",
-            (said.doc_id, said.start, said.end, said.surface, said.annotator, event.adjudicator),
+            (said.doc_id, said.start, said.end, said.surface, said.annotator, said.adjudicator),
         ).fetchone()
         return last is not None and last[0] != event.id
 
@@ -337,6 +343,14 @@ class Batch:
 
     def _has(self, sql: str, *values: str) -> bool:
         return self._connection.execute(sql, values).fetchone() is not None
+
+
+def _digest_texts(digest: hashlib._Hash, connection: sqlite3.Connection, number: int) -> None:
+    """Puts what a batch made known of documents behind its events."""
+    for table, column in (("documents", "doc_id"), ("texts", "''")):
+        rows = connection.execute(f"SELECT {column}, hash FROM {table} WHERE batch_id = ? ORDER BY 1, 2", (number,))  # noqa: S608
+        for row in rows:
+            digest.update(json.dumps(row).encode() + b"\n")
 
 
 def _start_digest(before: str, number: int, recorded_at: str) -> hashlib._Hash:

@@ -58,6 +58,7 @@ def write(tmp_path: Path) -> Callable[..., Path]:
 
 
 Write = Callable[..., Path]
+OF_LEDGER = {"seq", "batch", "recorded_at"}
 TINY = ("--ontology", str(TINY_OBO))
 
 
@@ -161,13 +162,20 @@ def test_agreement(run: Run, write: Write) -> None:
 @pytest.mark.parametrize("format", ["jsonl", "csv"])
 def test_export_is_a_ledger_again(run: Run, write: Write, tmp_path: Path, format: str) -> None:
     bob = FIT | {"annotator": "bob", "concept_id": "HP:2"}
-    run("ingest", write(FIT, CYST, MI, bob), "--any-concept")
+    run("ingest", write(FIT, CYST, MI), "--any-concept")
+    run("ingest", write(bob, name="decided.jsonl"), "--any-concept", "--adjudicator")
     out = tmp_path / f"export.{format}"
     assert "Wrote 4 events" in run("ledger", "export", "--out", out, "--format", format).stderr
     report = json.loads(run("ingest", out, "--any-concept", "--json").stdout)
     assert (report["n_new"], report["n_duplicates"]) == (0, 4)
     other = CliRunner().invoke(main, ["ingest", str(out), "--any-concept", "--workspace", str(tmp_path / "other")])
     assert "4 new" in other.output
+
+    def shown(workspace: str) -> list[dict[str, Any]]:
+        result = CliRunner().invoke(main, ["ledger", "show", "--json", "--workspace", str(tmp_path / workspace)])
+        return [{k: v for k, v in one.items() if k not in OF_LEDGER} for one in json.loads(result.stdout)]
+
+    assert shown("other") == shown("workspace")
 
 
 def test_export_of_what_holds_leaves_conflicts_out(run: Run, write: Write, tmp_path: Path) -> None:

@@ -33,8 +33,6 @@ def said(concept_id: str | None = "HP:0001250", **fields: Any) -> Annotation:
     return Annotation(**(values | fields))
 
 
-def event(concept_id: str | None = "HP:0001250", *, doc_hash: str = "h1", **fields: Any) -> Event:
-    """The event of :func:`said`."""
-    adjudicator = fields.pop("adjudicator", False)
-    context = fields.pop("context", ("", ""))
-    return Event(said(concept_id, **fields), doc_hash=doc_hash, context=context, adjudicator=adjudicator)
+def event(concept_id: str | None = "HP:0001250", **fields: Any) -> Event:
+    """The event of :func:`said` in a text that is known."""
+    return Event(said(concept_id, **({"doc_hash": "h1"} | fields)))

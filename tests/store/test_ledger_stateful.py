@@ -41,7 +41,7 @@ EVENTS = st.builds(
 
 def key_of(one: Event) -> Key:
     said = one.annotation
-    return said.doc_id, said.start, said.annotator, one.adjudicator
+    return said.doc_id, said.start, said.annotator, said.adjudicator
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -67,8 +67,8 @@ class LedgerMachine(RuleBasedStateMachine):
         now = after(self.hours)
         with self.ledger.batch(now) as batch:
             for one in events:
-                if one.doc_hash:
-                    batch.add_document(one.annotation.doc_id, one.doc_hash)
+                if one.annotation.doc_hash:
+                    batch.add_document(one.annotation.doc_id, one.annotation.doc_hash)
                 is_new = batch.add(one) is Added.NEW
                 assert is_new == (one.id not in self.seen)
                 if is_new:
