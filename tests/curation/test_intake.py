@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from medlink.curation.checks import Checks, IntakeOptions, Keep
 from medlink.curation.concepts import Resolver
@@ -218,3 +222,38 @@ def test_concepts_that_moved_are_recorded_as_said_and_reported(desk: Desk, tiny_
     report = desk.take([in_text("Renal cyst", concept_id="HP:0004733")], checks=Checks(resolver=Resolver(tiny_lexicon)))
     assert report.moved == [("HP:0004733", "HP:0000107", 1)]
     assert desk.entries()[0].event.annotation.concept_id == "HP:0004733"
+
+
+@given(st.data())
+@settings(max_examples=25, deadline=None)
+def test_neither_order_nor_repetition_nor_batches_change_what_holds(data: st.DataObject) -> None:
+    """The same verdicts in any order, any number of times, in any batches, some of the copies without the text."""
+    verdicts = [
+        in_text(word, doc_id=doc_id, annotator=who, concept_id=f"HP:{hour % 3}", time=after(hour))
+        for hour, (word, doc_id, who) in enumerate(
+            (word, doc_id, who)
+            for word in ("fit", "Renal cyst")
+            for doc_id in ("d1", "d2")
+            for who in ("ann", "bob", "ann")
+        )
+    ]
+    copies = [*verdicts, *data.draw(st.lists(st.sampled_from(verdicts), max_size=8))]
+    ordered = data.draw(st.permutations(copies))
+    with tempfile.TemporaryDirectory() as name:
+        desk, records = Desk(Path(name)), list(ordered)
+        n_new, hours = 0, 100
+        while records:
+            size = data.draw(st.integers(1, len(records)))
+            part, records = records[:size], records[size:]
+            bare = [replace(one, text=None) if data.draw(st.booleans()) else one for one in part]
+            report = desk.take(bare, hours=hours)
+            n_new, hours = n_new + report.n_new, hours + 1
+            assert report.n_refused == 0
+        assert n_new == len(verdicts)
+        with Ledger.read(desk.ledger) as ledger:
+            held = {
+                (said.doc_id, said.surface, said.annotator): said.concept_id
+                for said in (entry.event.annotation for entry in ledger.current())
+            }
+    last = {(one.doc_id, one.surface, one.annotator): one.concept_id for one in verdicts}
+    assert held == last
