@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from medlink.formats.annotation_jsonl import (
@@ -78,6 +78,7 @@ def read_csv(text: str | bytes) -> list[Annotation | Rejected]:
     [(write_annotation_jsonl, read_annotation_jsonl), (write_annotation_csv, read_annotation_csv)],
     ids=["jsonl", "csv"],
 )
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the first example loads Unicode's tables
 @given(given_ones=st.lists(any_annotation(), max_size=4))
 def test_what_is_written_is_read(
     write: Callable[[list[Annotation], BinaryIO], None],
