@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
 from medlink.curation.checks import Refused
+from medlink.errors import LedgerError
 from medlink.formats.annotation_jsonl import dump_annotation, dump_rejected
 from medlink.records import Rejected
 
@@ -32,7 +34,10 @@ class Quarantine:
         self.path: Path | None = None
 
     def add(self, record: Refused | Rejected) -> None:
-        """Puts a record in."""
+        """Puts a record in.
+
+        :raises LedgerError: when the file cannot be written.
+        """
         self.n_records += 1
         if self._folder is None:
             return
@@ -42,18 +47,23 @@ class Quarantine:
             line = dump_rejected(record)
         data = line.encode(errors="replace") + b"\n"
         self._digest.update(data)
-        self._open(self._folder).write(data)
+        with self._errors():
+            self._open(self._folder).write(data)
 
     def finish(self) -> None:
-        """Makes the file durable and gives it its name; to be called before anything is committed."""
+        """Makes the file durable and gives it its name; to be called before anything is committed.
+
+        :raises LedgerError: when the file cannot be written.
+        """
         if self._stream is None or self._partial is None:
             return
-        self._stream.flush()
-        os.fsync(self._stream.fileno())
-        self._stream.close()
         path = self._partial.with_name(f"{self._digest.hexdigest()[:16]}.jsonl")
-        if not path.exists():
-            self._partial.replace(path)
+        with self._errors():
+            self._stream.flush()
+            os.fsync(self._stream.fileno())
+            self._stream.close()
+            if not path.exists():
+                self._partial.replace(path)
         self.path = path
 
     def __enter__(self) -> Quarantine:
@@ -63,10 +73,23 @@ class Quarantine:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if self._stream is not None:
-            self._stream.close()
+            with suppress(OSError):  # what a full disk did not take
+                self._stream.close()
         if self._partial is not None:
             with suppress(FileNotFoundError):
                 self._partial.unlink()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise LedgerError(
+                "the quarantine file cannot be written",
+                where=str(self._folder),
+                got=error.strerror or type(error).__name__,
+                hint="Nothing of this run was recorded.",
+            ) from error
 
     def _open(self, folder: Path) -> BinaryIO:
         if self._stream is None:

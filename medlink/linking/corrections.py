@@ -15,6 +15,8 @@ from medlink.text import normalise, wording_key
 # The probability that a mention means what was decided on that very mention. Annotators who differ are adjudicated
 # first, so what is left are slips.
 AT_PLACE = 0.99
+# Documents that must agree on a wording which the ontology knows as a name of several concepts.
+TELLING = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,12 @@ class Corrections:
     @cached_property
     def fingerprint(self) -> str:
         """Differs where any ruling does; part of what links depend on."""
-        return hashlib.sha256(repr(self.rulings).encode()).hexdigest()[:16] if self.rulings else ""
+        if not self.rulings:
+            return ""
+        digest = hashlib.sha256()
+        for ruling in self.rulings:
+            digest.update(repr(ruling).encode(errors="surrogatepass"))
+        return digest.hexdigest()[:16]
 
     def __repr__(self) -> str:
         """Without the rulings' texts, as it goes into the description of a run."""
@@ -59,7 +66,10 @@ class Corrections:
     def apply(
         self, mention: Mention, candidates: Sequence[Candidate], lexicon: Lexicon, *, threshold: float
     ) -> Corrected | None:
-        """The candidates as annotators decided; ``None`` where no ruling fits, or its concept is not in the lexicon.
+        """The candidates as annotators decided; ``None`` where the mention is left to the ranker.
+
+        That is where no ruling fits, where its concept is not in the lexicon, and where the ontology itself gives the
+        wording to several concepts and fewer than :data:`TELLING` documents say which: one does not speak for others.
 
         The confirmed concept's score becomes the chance that the next mention of the wording means it too, when all
         ``n`` before have: (n + 1) / (n + 2), by Laplace's rule of succession. For the very mention that was decided it
@@ -69,7 +79,7 @@ class Corrections:
         :param candidates: as many as there are, best first.
         """
         ruling = self.find(mention)
-        if ruling is None:
+        if ruling is None or _is_doubtful(ruling, mention, lexicon):
             return None
         confirmed = ruling.concept_id and lexicon.resolve(ruling.concept_id)
         if ruling.concept_id and not confirmed:
@@ -118,6 +128,12 @@ def describe_ruling(corrected: Corrected, lexicon: Lexicon) -> tuple[str, ...]:
     if ruling.rejected:
         reasons.append(f"They rejected {', '.join(_name(key, lexicon) for key in ruling.rejected)}.")
     return tuple(reasons)
+
+
+def _is_doubtful(ruling: Ruling, mention: Mention, lexicon: Lexicon) -> bool:
+    if ruling.place or ruling.section or ruling.n_documents >= TELLING:
+        return False
+    return len({posting.concept_id for posting in lexicon.lookup(mention.query)}) > 1
 
 
 def _name(concept_id: str, lexicon: Lexicon) -> str:

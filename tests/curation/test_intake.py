@@ -17,6 +17,7 @@ from medlink.curation.checks import Checks, IntakeOptions, Keep
 from medlink.curation.concepts import Resolver
 from medlink.curation.intake import Incoming, IntakeMode, Report, ingest
 from medlink.curation.sources import open_incoming
+from medlink.errors import LedgerError
 from medlink.ontology.lexicon import Lexicon
 from medlink.records import Annotation, Proposal, Rejected, Source, Verdict
 from medlink.store.events import Entry, text_hash
@@ -203,6 +204,13 @@ def test_quarantine_file_that_is_being_mended_is_not_written_over(desk: Desk) ->
     assert desk.take([bad]).quarantine == str(path)
     assert path.read_text(encoding="utf-8") == "half mended\n"
     assert [file.name for file in desk.quarantine.iterdir()] == [path.name]
+
+
+def test_quarantine_that_cannot_be_written_stops_the_batch(desk: Desk) -> None:
+    desk.quarantine.write_text("a file in the place of the folder", encoding="utf-8")
+    with pytest.raises(LedgerError, match=r"quarantine file cannot be written.*Nothing of this run was recorded"):
+        desk.take([in_text("fit"), in_text("fit", surface="gout")])
+    assert desk.entries() == []
 
 
 def test_two_texts_under_one_id_make_a_record_without_text_ambiguous(desk: Desk) -> None:

@@ -90,6 +90,15 @@ def test_place_stands_above_section_above_wording(linker: Linker) -> None:
     assert [found.concept_id for found in linker.link([mention, *elsewhere])] == [None, SEIZURE, CYST]
 
 
+def test_name_of_several_concepts_needs_two_documents(linker: Linker) -> None:
+    name = next(name for row, name in enumerate(linker.lexicon.names) if len(linker.lexicon.postings(row)) > 1)
+    before = link(linker, name)
+    other = next(key for key in (ATTACK, CYST, SEIZURE) if key != before.concept_id)
+    assert link(corrected(linker, ruling(name, other)), name) == before
+    assert link(corrected(linker, ruling(name, other, n_documents=2)), name).concept_id == other
+    assert link(corrected(linker, ruling(name, other, place=("note", 0, len(name)))), name).concept_id == other
+
+
 def test_place_with_another_surface_is_another_text(linker: Linker) -> None:
     rulings = (ruling("renal cysts", SEIZURE, place=("note", 0, 11)),)
     assert link(corrected(linker, *rulings), "kidney cyst").concept_id == CYST
