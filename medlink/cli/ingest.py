@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,10 +19,12 @@ from medlink.curation.checks import Checks, IntakeOptions, Keep
 from medlink.curation.concepts import Resolver
 from medlink.curation.intake import Incoming, IntakeMode, Report
 from medlink.curation.intake import ingest as take_in
-from medlink.curation.sources import AUTO, READERS, open_incoming
+from medlink.curation.sources import open_incoming
 from medlink.errors import NoteReadError
+from medlink.formats.annotations import AUTO, READERS
 from medlink.formats.note_files import NoteOptions
 from medlink.formats.notes import read_notes
+from medlink.formats.proposed import read_baseline
 from medlink.records import Annotation, Rejected
 from medlink.store.ledger import Ledger
 from medlink.store.workspace import Workspace, default_workspace_root
@@ -41,6 +43,12 @@ _N_SHOWN = 5
     default=AUTO,
     show_default=True,
     help="What wrote the files. By default their content tells.",
+)
+@click.option(
+    "--links",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The links that the annotators were given, as 'medlink link --format jsonl' wrote them: for tools that keep "
+    "no record of them.",
 )
 @ontology_option
 @click.option("--any-concept", is_flag=True, help="Take every concept id as it is, without asking the ontology.")
@@ -66,7 +74,7 @@ _N_SHOWN = 5
 @workspace_option
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def ingest(files: tuple[Path, ...], **options: Any) -> None:
-    """Take the annotations in FILES into the ledger of the workspace.
+    """Take the annotations in FILES, folders or zip archives into the ledger of the workspace.
 
     What the ledger has already is not added again, so the same files can be given any number of times. Records that
     cannot be understood go to a quarantine file with the reason: mend them there and ingest that file; the exit status
@@ -84,7 +92,8 @@ def ingest(files: tuple[Path, ...], **options: Any) -> None:
         notes=_read_texts(options["notes"]),
         resolver=resolver,
     )
-    incoming = [open_incoming(file, format=options["format_"]) for file in files]
+    baseline = read_baseline(options["links"]) if options["links"] else None
+    incoming = open_incoming(files, format=options["format_"], baseline=baseline)
     mode = IntakeMode(workspace.quarantine, strict=options["strict"], dry_run=options["dry_run"])
     report = _take_in(incoming, workspace.ledger, checks, mode)
     if options["as_json"]:
@@ -95,7 +104,7 @@ def ingest(files: tuple[Path, ...], **options: Any) -> None:
         raise SystemExit(EXIT_SOME_REFUSED)
 
 
-def _take_in(incoming: Sequence[Incoming], path: Path, checks: Checks, mode: IntakeMode) -> Report:
+def _take_in(incoming: Iterable[Incoming], path: Path, checks: Checks, mode: IntakeMode) -> Report:
     watched = (replace(file, records=_watched(file)) for file in incoming)
     if mode.dry_run and not path.exists():
         with tempfile.TemporaryDirectory() as folder, Ledger.open(Path(folder) / path.name) as ledger:

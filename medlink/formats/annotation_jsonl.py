@@ -17,12 +17,13 @@ from typing import Any, BinaryIO
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from medlink.errors import NoteReadError
+from medlink.formats.batch_files import BatchFile
 from medlink.formats.csv_table import guard
 from medlink.formats.lines import RecordLines, read_lines
 from medlink.formats.note_files import csv_rows
+from medlink.formats.proposed import Reading
 from medlink.records import Annotation, Proposal, Rejected, Source, Verdict
 
-MAX_BYTES = 20_000_000
 TOOL = "medlink"
 CSV_COLUMNS = (
     "doc_id", "start", "end", "surface", "verdict", "concept_id", "expanded", "section", "text", "proposed", "rejected",
@@ -95,17 +96,16 @@ def json_schema() -> dict[str, Any]:
     return schema | {"title": "medlink annotation"}
 
 
-def read_annotation_jsonl(stream: BinaryIO, file: str) -> Iterator[Annotation | Rejected]:
-    """The annotation of each line that is not blank, or what is wrong with it; constant memory.
-
-    :param file: what the file is called in sources and reasons.
-    """
-    for number, line in enumerate(read_lines(stream, MAX_BYTES), start=1):
-        source = Source(file, number)
-        if line.n_bytes > MAX_BYTES:
-            yield Rejected(source, f"the line has {line.n_bytes:,} bytes; expected at most {MAX_BYTES:,}")
-        elif line.data.strip():
-            yield parse_annotation(line.data, source)
+def read_annotation_jsonl(file: BatchFile, reading: Reading) -> Iterator[Annotation | Rejected]:
+    """The annotation of each line that is not blank, or what is wrong with it; constant memory."""
+    limit = reading.limits.line_bytes
+    with file.open() as stream:
+        for number, line in enumerate(read_lines(stream, limit), start=1):
+            source = Source(file.name, number)
+            if line.n_bytes > limit:
+                yield Rejected(source, f"the line has {line.n_bytes:,} bytes; expected at most {limit:,}")
+            elif line.data.strip():
+                yield parse_annotation(line.data, source)
 
 
 def parse_annotation(line: bytes, source: Source) -> Annotation | Rejected:
@@ -118,14 +118,19 @@ def parse_annotation(line: bytes, source: Source) -> Annotation | Rejected:
         return Rejected(source, str(error), _decoded(line))
 
 
-def read_annotation_csv(stream: BinaryIO, file: str) -> Iterator[Annotation | Rejected]:
+def read_annotation_csv(file: BatchFile, reading: Reading) -> Iterator[Annotation | Rejected]:
     """The annotation of each row of a table with a header, or what is wrong with it; constant memory.
 
     Columns are those of :data:`CSV_COLUMNS`, in any order; what the schema does not require may be left out.
     ``proposed`` and ``rejected`` are joined by ``" | "``, scores stand in parentheses: ``HP:0001250 (0.92)``.
     """
-    csv.field_size_limit(max(csv.field_size_limit(), MAX_BYTES))
-    rows = csv_rows(RecordLines(read_lines(stream, MAX_BYTES), MAX_BYTES), file, MAX_BYTES)
+    limit = reading.limits.line_bytes
+    csv.field_size_limit(max(csv.field_size_limit(), limit))
+    with file.open() as stream:
+        yield from _read_rows(csv_rows(RecordLines(read_lines(stream, limit), limit), file.name, limit), file.name)
+
+
+def _read_rows(rows: Iterable[tuple[str, list[str]] | NoteReadError], file: str) -> Iterator[Annotation | Rejected]:
     header: list[str] | None = None
     for row in rows:
         if isinstance(row, NoteReadError):

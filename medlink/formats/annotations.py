@@ -19,6 +19,8 @@ Reader = Callable[[BatchFile, Reading], Iterator[Annotation | Rejected]]
 AUTO = "auto"
 #: The readers by format, as module and function: each is imported when a file needs it.
 READERS: Mapping[str, tuple[str, str]] = {
+    "jsonl": ("annotation_jsonl", "read_annotation_jsonl"),
+    "csv": ("annotation_jsonl", "read_annotation_csv"),
     "prodigy": ("prodigy", "read_prodigy"),
     "label-studio": ("label_studio", "read_label_studio"),
     "medcattrainer": ("medcattrainer", "read_medcattrainer"),

@@ -21,6 +21,7 @@ _XML_ROOT = re.compile(r"<(?:[\w.-]+:)?(?P<name>[\w.-]+)[\s>/]")
 _ROOTS = {"collection": "bioc", "XMI": "cas-xmi", "typeSystemDescription": ""}
 # A set of keys that only one format has in its records, in the order in which they are asked.
 _KEYS: tuple[tuple[str, tuple[frozenset[str], ...]], ...] = (
+    ("jsonl", (frozenset({"doc_id", "start", "verdict"}), frozenset({"source", "quarantine"}))),
     ("cas-json", (frozenset({"%FEATURE_STRUCTURES"}), frozenset({"%TYPES"}), frozenset({"%VIEWS"}))),
     ("medcattrainer", (frozenset({"projects"}),)),
     ("bioc-json", (frozenset({"documents"}), frozenset({"passages"}), frozenset({"PubTator3"}))),
@@ -61,6 +62,8 @@ def sniff(file: BatchFile) -> str | None:
     line = next((line for line in text.split("\n") if line.strip()), "")
     if _PUBTATOR.match(line):
         return "pubtator"
+    if {"doc_id", "verdict"} <= {name.strip(' "\r').lower() for name in line.split(",")}:
+        return "csv"
     return "brat" if _BRAT.match(line) else None
 
 

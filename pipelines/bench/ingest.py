@@ -63,8 +63,9 @@ def write_annotations(path: Path, *, n_events: int, with_text: bool, seed: int =
 def _import(folder: Path) -> int:
     mode = IntakeMode(folder / "quarantine")
     with Ledger.open(folder / "ledger.sqlite") as ledger:
-        file = open_incoming(folder / "batch.jsonl")
-        report = ingest([file], ledger, checks=Checks(), mode=mode, now=datetime.now(UTC))
+        report = ingest(
+            open_incoming([folder / "batch.jsonl"]), ledger, checks=Checks(), mode=mode, now=datetime.now(UTC)
+        )
     return report.n_records
 
 

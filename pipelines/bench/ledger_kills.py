@@ -51,7 +51,7 @@ class Outcome:
 def take_file(path: Path, ledger: Ledger) -> Report:
     """Imports one file, its quarantine beside the ledger."""
     mode = IntakeMode(ledger.path.with_name("quarantine"))
-    return ingest([open_incoming(path)], ledger, checks=Checks(), mode=mode, now=datetime.now(UTC))
+    return ingest(open_incoming([path]), ledger, checks=Checks(), mode=mode, now=datetime.now(UTC))
 
 
 def write_file(path: Path, *, first: int, n_records: int = N_RECORDS) -> None:

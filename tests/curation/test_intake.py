@@ -190,7 +190,7 @@ def test_mended_quarantine_file_is_taken_in_with_its_first_source(desk: Desk) ->
     report = desk.take([bad, Rejected(Source("b.json", 2), "broken", "{")])
     path = Path(report.quarantine)
     path.write_text(path.read_text(encoding="utf-8").replace('"surface":"gout"', '"surface":"fit"'), encoding="utf-8")
-    again = desk.take_files([open_incoming(path)])
+    again = desk.take_files(open_incoming([path]))
     assert (again.n_new, again.n_refused) == (1, 1)
     assert again.examples == ["b.json:2: broken"]
     (entry,) = desk.entries()

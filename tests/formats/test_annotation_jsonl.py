@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,6 @@ from hypothesis import strategies as st
 
 from medlink.formats.annotation_jsonl import (
     CSV_COLUMNS,
-    MAX_BYTES,
     dump_annotation,
     dump_rejected,
     json_schema,
@@ -24,6 +24,9 @@ from medlink.formats.annotation_jsonl import (
     write_annotation_csv,
     write_annotation_jsonl,
 )
+from medlink.formats.annotations import Reader
+from medlink.formats.batch_files import BatchFile, Limits
+from medlink.formats.proposed import Reading
 from medlink.records import Annotation, Proposal, Rejected, Source, Verdict
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "annotation.schema.json"
@@ -61,20 +64,27 @@ def any_annotation(draw: st.DrawFn) -> Annotation:
     )
 
 
+def read(reader: Reader, data: bytes) -> list[Annotation | Rejected]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "f"
+        path.write_bytes(data)
+        return list(reader(BatchFile("f", "f", path), Reading()))
+
+
 def read_jsonl(*lines: str | bytes | dict[str, Any]) -> list[Annotation | Rejected]:
     data = b"\n".join(
         line if isinstance(line, bytes) else (line if isinstance(line, str) else json.dumps(line)).encode()
         for line in lines
     )
-    return list(read_annotation_jsonl(io.BytesIO(data), "f"))
+    return read(read_annotation_jsonl, data)
 
 
 def read_csv(text: str | bytes) -> list[Annotation | Rejected]:
-    return list(read_annotation_csv(io.BytesIO(text if isinstance(text, bytes) else text.encode()), "f"))
+    return read(read_annotation_csv, text if isinstance(text, bytes) else text.encode())
 
 
 @pytest.mark.parametrize(
-    ("write", "read"),
+    ("write", "reader"),
     [(write_annotation_jsonl, read_annotation_jsonl), (write_annotation_csv, read_annotation_csv)],
     ids=["jsonl", "csv"],
 )
@@ -82,19 +92,17 @@ def read_csv(text: str | bytes) -> list[Annotation | Rejected]:
 @given(given_ones=st.lists(any_annotation(), max_size=4))
 def test_what_is_written_is_read(
     write: Callable[[list[Annotation], BinaryIO], None],
-    read: Callable[[BinaryIO, str], list[Annotation | Rejected]],
+    reader: Reader,
     given_ones: list[Annotation],
 ) -> None:
     stream = io.BytesIO()
     write(given_ones, stream)
-    stream.seek(0)
-    assert list(read(stream, "f")) == given_ones
+    assert read(reader, stream.getvalue()) == given_ones
 
 
 @given(any_annotation())
 def test_an_annotation_comes_back_from_quarantine_with_its_source(annotation: Annotation) -> None:
-    (read,) = read_jsonl(dump_annotation(annotation, quarantined="why"))
-    assert read == annotation
+    assert read_jsonl(dump_annotation(annotation, quarantined="why")) == [annotation]
 
 
 def test_a_record_that_nobody_mended_stays_what_it_is() -> None:
@@ -103,8 +111,8 @@ def test_a_record_that_nobody_mended_stays_what_it_is() -> None:
 
 
 def test_least_line() -> None:
-    (read,) = read_jsonl(LEAST)
-    assert read == Annotation("d1", 4, 7, "fit", Verdict.CORRECT, Source("f", 1), "medlink", "HP:1")
+    (found,) = read_jsonl(LEAST)
+    assert found == Annotation("d1", 4, 7, "fit", Verdict.CORRECT, Source("f", 1), "medlink", "HP:1")
 
 
 @pytest.mark.parametrize(
@@ -128,11 +136,11 @@ def test_bad_values_are_named_without_the_text(change: dict[str, Any], reason: s
     line = LEAST | {"text": "SECRET fit"} | change
     if change == {"surface": ""}:
         del line["text"]
-    (read,) = read_jsonl(line)
-    assert isinstance(read, Rejected)
-    assert reason in read.reason
-    assert "SECRET" not in read.reason
-    assert json.loads(read.raw) == line
+    (found,) = read_jsonl(line)
+    assert isinstance(found, Rejected)
+    assert reason in found.reason
+    assert "SECRET" not in found.reason
+    assert json.loads(found.raw) == line
 
 
 @pytest.mark.parametrize(
@@ -149,7 +157,7 @@ def test_broken_lines_cost_no_good_one(line: bytes) -> None:
 
 
 def test_gigantic_line_is_not_held() -> None:
-    _, second, third = read_jsonl(LEAST, b'{"doc_id": "' + b"x" * MAX_BYTES, LEAST)
+    _, second, third = read_jsonl(LEAST, b'{"doc_id": "' + b"x" * Limits().line_bytes, LEAST)
     assert isinstance(second, Rejected)
     assert "bytes; expected at most 20,000,000" in second.reason
     assert second.raw == ""
@@ -159,15 +167,15 @@ def test_gigantic_line_is_not_held() -> None:
 @given(st.binary(max_size=200))
 def test_any_bytes_give_records_or_reasons(data: bytes) -> None:
     for reader in (read_annotation_jsonl, read_annotation_csv):
-        for read in reader(io.BytesIO(data), "f"):
-            assert isinstance(read, Annotation | Rejected)
+        for found in read(reader, data):
+            assert isinstance(found, Annotation | Rejected)
 
 
 def test_csv_of_few_columns_in_another_order() -> None:
     table = "\ufeffEnd,verdict,doc_id,surface,start,proposed\r\n7,nil,d1,fit,4,HP:1 (0.5) | HP:2\r\n"
-    (read,) = read_csv(table)
+    (found,) = read_csv(table)
     proposed = (Proposal("HP:1", 0.5), Proposal("HP:2"))
-    assert read == Annotation("d1", 4, 7, "fit", Verdict.NIL, Source("f", 2), "medlink", proposed=proposed)
+    assert found == Annotation("d1", 4, 7, "fit", Verdict.NIL, Source("f", 2), "medlink", proposed=proposed)
 
 
 @pytest.mark.parametrize(
@@ -184,10 +192,10 @@ def test_csv_of_few_columns_in_another_order() -> None:
     ids=range(7),
 )
 def test_bad_tables(table: str | bytes, line: int, reason: str) -> None:
-    (read,) = read_csv(table)
-    assert isinstance(read, Rejected)
-    assert read.source == Source("f", line)
-    assert reason in read.reason
+    (found,) = read_csv(table)
+    assert isinstance(found, Rejected)
+    assert found.source == Source("f", line)
+    assert reason in found.reason
 
 
 @pytest.mark.parametrize("surface", ["=1+1", "'=1+1", "''x", "-x", "'x", "\tx", "@x", " =x"])
@@ -196,10 +204,9 @@ def test_csv_is_no_formula_and_comes_back(surface: str) -> None:
     write_annotation_csv([Annotation("d1", 0, 1, surface, Verdict.NIL, Source("f", 1), "t")], stream)
     cell = stream.getvalue().decode().split("\n", 1)[1].split(",")[3].strip('"')
     assert cell.startswith("'")
-    stream.seek(0)
-    (read,) = read_annotation_csv(stream, "f")
-    assert isinstance(read, Annotation)
-    assert read.surface == surface
+    (found,) = read_csv(stream.getvalue())
+    assert isinstance(found, Annotation)
+    assert found.surface == surface
 
 
 def test_published_schema_is_the_one_that_is_read() -> None:

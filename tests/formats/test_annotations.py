@@ -40,7 +40,7 @@ def answered(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
 
 
 def test_every_format_is_read_and_all_but_webannos_written() -> None:
-    assert list(READERS) == [*FORMATS[:-1], "webanno-tsv", "docbin"]
+    assert list(READERS) == ["jsonl", "csv", *FORMATS[:-1], "webanno-tsv", "docbin"]
     assert set(FORMATS) < set(WRITERS)
 
 
