@@ -256,7 +256,7 @@ class Annotation:
     :param annotator: who; empty where the file does not say.
     :param time: when, with a time zone; ``None`` where the file does not say.
     :param release: of the system that proposed, ``ontology_version`` likewise; empty where the file does not say.
-    :param doc_hash: sha256 of the document's text as UTF-8, in hexadecimal; empty where nobody had the text.
+    :param doc_hash: of the document's text, see :func:`medlink.store.events.text_hash`; empty where nobody had it.
     :param context: what stands directly before and behind the mention; both empty where that is not kept.
     :param adjudicator: whether the annotator decides between the others.
     """

@@ -10,6 +10,7 @@ from functools import lru_cache
 
 #: A letter or digit with the combining marks that follow it, repeated: "naïve" is one token in either Unicode form.
 WORD = re.compile(r"(?:[^\W_][\u0300-\u036f]*)+")
+_SPACE = re.compile(r"\s")
 _POSSESSIVE = re.compile(r"['\u2019]s\b", re.IGNORECASE)
 _GREEK = {
     "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ζ": "zeta", "η": "eta", "θ": "theta",
@@ -86,6 +87,15 @@ def normalise(text: str) -> str:
     'meniere disease beta type'
     """
     return " ".join(token.norm for token in tokenise(text))
+
+
+def flatten(text: str) -> str:
+    r"""The text with each white-space character as a space: what formats of one line a record keep; offsets stay.
+
+    >>> flatten("renal\r\ncyst")
+    'renal  cyst'
+    """
+    return _SPACE.sub(" ", text)
 
 
 def wording_key(text: str) -> str:

@@ -82,6 +82,8 @@ def ingest(files: tuple[Path, ...], **options: Any) -> None:
     """
     workspace = Workspace(options["workspace"] or default_workspace_root())
     resolver = None if options["any_concept"] else load_resolver(workspace, options["ontology"])
+    baseline = read_baseline(options["links"]) if options["links"] else {}
+    texts = {doc_id: linked.document.text for doc_id, linked in baseline.items() if linked.document.text}
     checks = Checks(
         IntakeOptions(
             annotator=options["annotator"],
@@ -89,10 +91,9 @@ def ingest(files: tuple[Path, ...], **options: Any) -> None:
             adjudicator=options["adjudicator"],
             keep=Keep(options["keep"]),
         ),
-        notes=_read_texts(options["notes"]),
+        notes=texts | _read_texts(options["notes"]),
         resolver=resolver,
     )
-    baseline = read_baseline(options["links"]) if options["links"] else None
     incoming = open_incoming(files, format=options["format_"], baseline=baseline)
     mode = IntakeMode(workspace.quarantine, strict=options["strict"], dry_run=options["dry_run"])
     report = _take_in(incoming, workspace.ledger, checks, mode)

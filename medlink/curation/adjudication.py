@@ -10,6 +10,7 @@ from itertools import groupby
 
 from medlink.records import Annotation, Verdict
 from medlink.store.events import Entry
+from medlink.text import flatten
 
 #: What an id means today, ``None`` where nothing; see :meth:`medlink.curation.concepts.Resolver.current`.
 Resolve = Callable[[str], str | None]
@@ -47,6 +48,7 @@ class Span:
     """A stretch of a document that was judged.
 
     :param doc_hash: of the document's text, empty where it is not known.
+    :param surface: with a space for each white-space character.
     """
 
     doc_id: str
@@ -105,7 +107,7 @@ def decide_spans(
 def span_of(entry: Entry) -> Span:
     """The span that an event is about."""
     said = entry.event.annotation
-    return Span(said.doc_id, said.doc_hash, said.start, said.end, said.surface)
+    return Span(said.doc_id, said.doc_hash, said.start, said.end, flatten(said.surface))
 
 
 def outcome_of(annotation: Annotation, resolve: Resolve | None = None) -> str:

@@ -73,7 +73,7 @@ class AnnotationRow(_Row):
     time: AwareDatetime | None = None
     release: str = Field("", description="Of the system that proposed.")
     ontology_version: str = ""
-    doc_hash: str = Field("", description="The sha256 of the document's text, in hexadecimal.")
+    doc_hash: str = Field("", description="What the ledger calls the document's text.")
     before: str = Field("", description="What stands directly before the mention.")
     after: str = Field("", description="What stands directly behind it.")
     adjudicator: bool = Field(False, description="Whether the annotator decides between the others.")

@@ -10,7 +10,7 @@ from functools import cached_property
 from medlink.linking.ranker import trust
 from medlink.ontology.lexicon import Lexicon
 from medlink.records import Candidate, Mention, Ruling
-from medlink.text import normalise, wording_key
+from medlink.text import flatten, normalise, wording_key
 
 # The probability that a mention means what was decided on that very mention. Annotators who differ are adjudicated
 # first, so what is left are slips.
@@ -57,7 +57,7 @@ class Corrections:
         if not self.rulings:
             return None
         at_place = self._places.get((mention.doc_id, mention.start, mention.end))
-        if at_place is not None and at_place.surface == mention.surface:
+        if at_place is not None and at_place.surface == flatten(mention.surface):
             return at_place
         key, section = wording_key(mention.query), normalise(mention.section)
         in_section = self._wordings.get((key, section)) if section else None

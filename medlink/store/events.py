@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 from medlink.records import Annotation, Proposal, Source, Verdict
+from medlink.text import flatten
 
 # Bytes of an event's id: with a thousand million events the chance that two share one is below 1e-20.
 ID_BYTES = 16
@@ -45,7 +46,7 @@ class Event:
             said.doc_id,
             said.start,
             said.end,
-            said.surface,
+            flatten(said.surface),
             said.verdict.value,
             said.concept_id,
             said.annotator,
@@ -77,11 +78,13 @@ class Entry:
 
 
 def text_hash(text: str) -> str:
-    """The sha256 of a text as UTF-8, in hexadecimal.
+    """The sha256 of a text as UTF-8, in hexadecimal; each white-space character counts as a space, none at the end.
+
+    So copies whose offsets are the same have the same hash, also where a tool cannot hold line breaks.
 
     :raises UnicodeEncodeError: when the text holds half a surrogate pair.
     """
-    return sha256(text.encode()).hexdigest()
+    return sha256(flatten(text).rstrip(" ").encode()).hexdigest()
 
 
 def to_stamp(moment: datetime) -> str:

@@ -18,6 +18,7 @@ from medlink import __version__
 from medlink.errors import LedgerError
 from medlink.store.database import open_database, open_read_only, sqlite_errors, transaction
 from medlink.store.events import COLUMNS, Entry, Event, from_row, from_stamp, row_bytes, text_hash, to_row, to_stamp
+from medlink.text import flatten
 
 _QUOTED = ", ".join(f'"{column}"' for column in COLUMNS)
 _INSERT = (
@@ -134,7 +135,7 @@ class Ledger:
             last: dict[tuple[str, str, str, bool], Entry] = {}
             for entry in entries:
                 said = entry.event.annotation
-                who = (said.doc_hash, said.surface, said.annotator, said.adjudicator)
+                who = (said.doc_hash, flatten(said.surface), said.annotator, said.adjudicator)
                 if who not in last or last[who].at <= entry.at:
                     last[who] = entry
             yield from sorted(last.values(), key=_within_stretch)
@@ -242,7 +243,7 @@ def _stretch(entry: Entry) -> tuple[str, int, int]:
 
 
 def _within_stretch(entry: Entry) -> tuple[str, str, int]:
-    return entry.event.annotation.doc_hash, entry.event.annotation.surface, entry.seq
+    return entry.event.annotation.doc_hash, flatten(entry.event.annotation.surface), entry.seq
 
 
 class Batch:
@@ -320,9 +321,9 @@ class Batch:
         """Whether the last word of this annotator on this span is another one."""
         said = event.annotation
         last = self._connection.execute(
-            'SELECT id FROM events WHERE doc_id = ? AND "start" = ? AND "end" = ? AND surface = ? AND annotator = ? '
+            'SELECT id FROM events WHERE doc_id = ? AND "start" = ? AND "end" = ? AND annotator = ? '
             "AND adjudicator = ? ORDER BY at DESC, seq DESC LIMIT 1",
-            (said.doc_id, said.start, said.end, said.surface, said.annotator, said.adjudicator),
+            (said.doc_id, said.start, said.end, said.annotator, said.adjudicator),
         ).fetchone()
         return last is not None and last[0] != event.id
 

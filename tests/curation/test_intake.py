@@ -214,7 +214,7 @@ def test_quarantine_that_cannot_be_written_stops_the_batch(desk: Desk) -> None:
 
 
 def test_two_texts_under_one_id_make_a_record_without_text_ambiguous(desk: Desk) -> None:
-    desk.take([in_text("fit"), in_text("fit", text=TEXT + " ")])
+    desk.take([in_text("fit"), in_text("fit", text=TEXT + "!")])
     report = desk.take([in_text("fit", text=None)])
     assert "several texts" in report.examples[0]
 

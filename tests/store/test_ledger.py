@@ -283,5 +283,20 @@ def test_second_writer_is_told_to_wait_when_the_first_takes_too_long(path: Path)
             pass
 
 
+@pytest.mark.parametrize(
+    ("copy", "is_same"),
+    [("A fit\n today", True), ("A fit\t today \n", True), ("A fit\r\n today", False), (" A fit  today", False)],
+)
+def test_copies_with_the_same_offsets_have_the_same_hash(copy: str, is_same: bool) -> None:
+    assert (text_hash(copy) == text_hash("A fit  today")) == is_same
+
+
+def test_surfaces_that_differ_in_the_kind_of_white_space_are_the_same(path: Path) -> None:
+    assert record(path, [event(surface="a\nb"), event(surface="a b", annotator="bob")]) == [Added.NEW, Added.NEW]
+    assert record(path, [event(surface="a b"), event(surface="a\tb", annotator="bob")]) == [Added.DUPLICATE] * 2
+    record(path, [event("HP:2", surface="a b", time=after(1))], now=after(1))
+    assert concepts(path) == ["HP:0001250", "HP:2"]
+
+
 def test_text_of_an_event_is_not_part_of_it() -> None:
     assert event(doc_hash="h2").id == event().id
