@@ -320,8 +320,7 @@ def run_week(week: Week, folder: Path, *, seed: int) -> dict[str, int | float]:
 
 
 def _take(path: Path, annotator: str, ledger: Ledger, week: Week) -> Report:
-    texts = {doc_id: linked.document.text for doc_id, linked in week.links.items()}
-    checks = Checks(IntakeOptions(annotator=annotator, time=_DAY), notes=texts)
+    checks = Checks(IntakeOptions(annotator=annotator, time=_DAY))
     incoming = open_incoming([path], baseline=week.links)
     return ingest(incoming, ledger, checks=checks, mode=IntakeMode(ledger.path.with_name("quarantine")), now=_DAY)
 
