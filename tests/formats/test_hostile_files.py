@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import random
@@ -17,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from medlink.formats.annotation_jsonl import write_annotation_csv, write_annotation_jsonl
 from medlink.formats.annotations import READERS, read_annotations
 from medlink.formats.batch_files import Limits
 from medlink.formats.csv_table import write_csv
@@ -43,6 +45,11 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, by
         if format in FOLDER_FORMATS:
             path = next(p for p in sorted(path.rglob("*note.1*")) if p.suffix in (".ann", ".xmi", ".json"))
         files[format] = (path.name, path.read_bytes())
+    own = [item for item in read_annotations(folder / "prodigy") if isinstance(item, Annotation)]
+    for format, write in (("jsonl", write_annotation_jsonl), ("csv", write_annotation_csv)):
+        stream = io.BytesIO()
+        write(own, stream)
+        files[format] = (f"own.{format}", stream.getvalue())
     files["types"] = ("TypeSystem.xml", (folder / "cas-xmi" / "TypeSystem.xml").read_bytes())
     return files
 
