@@ -106,7 +106,7 @@ def ingest(files: tuple[Path, ...], **options: Any) -> None:
 
 
 def _take_in(incoming: Iterable[Incoming], path: Path, checks: Checks, mode: IntakeMode) -> Report:
-    watched = (replace(file, records=_watched(file)) for file in incoming)
+    watched = _watched(incoming)
     if mode.dry_run and not path.exists():
         with tempfile.TemporaryDirectory() as folder, Ledger.open(Path(folder) / path.name) as ledger:
             return take_in(watched, ledger, checks=checks, mode=mode, now=datetime.now(UTC))
@@ -114,8 +114,18 @@ def _take_in(incoming: Iterable[Incoming], path: Path, checks: Checks, mode: Int
         return take_in(watched, ledger, checks=checks, mode=mode, now=datetime.now(UTC))
 
 
-def _watched(file: Incoming) -> Iterator[Annotation | Rejected]:
-    yield from tqdm(file.records, desc=Path(file.name).name, unit=" records", disable=None)
+def _watched(incoming: Iterable[Incoming]) -> Iterator[Incoming]:
+    """The files, their records counted on one progress bar as they are read."""
+    with tqdm(desc="reading", unit=" records", disable=None) as bar:
+
+        def counted(records: Iterable[Annotation | Rejected]) -> Iterator[Annotation | Rejected]:
+            for record in records:
+                bar.update()
+                yield record
+
+        for file in incoming:
+            bar.set_postfix_str(Path(file.name).name, refresh=False)
+            yield replace(file, records=counted(file.records))
 
 
 def _read_texts(sources: Sequence[str]) -> dict[str, str]:

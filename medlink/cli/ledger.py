@@ -315,7 +315,7 @@ def _entry_row(entry: Entry) -> dict[str, Any]:
         "batch": entry.batch,
         "recorded_at": entry.recorded_at.isoformat(),
         "doc_id": said.doc_id,
-        "doc_sha256": said.doc_hash,
+        "doc_hash": said.doc_hash,
         "start": said.start,
         "end": said.end,
         "surface": said.surface,

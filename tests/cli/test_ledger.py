@@ -12,9 +12,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from medlink.cli.main import main
+from medlink.formats.writers import write_links
 from medlink.linking.linker import Linker
 from medlink.linking.recipe import Recipe
+from medlink.store.events import text_hash
 from tests.conftest import TINY_OBO
+from tests.formats.annotating import NOTE, OTHER, answer_pubtator
 
 TEXT = "His fit was short. Renal cyst on the left. MI in 2019."
 
@@ -269,3 +272,18 @@ def test_correction_counts_in_the_next_link_and_explain(
     conflict = line | {"annotator": "bob", "concept_id": "HP:0000107", "verdict": "accept"}
     CliRunner().invoke(main, ["ingest", str(write(conflict)), *options[:2], *options[4:]])
     assert concept() == "HP:0000107"
+
+
+def test_ingest_compares_with_the_links_that_were_exported(run: Run, tmp_path: Path) -> None:
+    write_links([NOTE, OTHER], tmp_path / "links.jsonl", format="jsonl")
+    write_links([NOTE, OTHER], tmp_path / "export", format="pubtator")
+    answer_pubtator(tmp_path / "export")
+    report = json.loads(
+        run("ingest", tmp_path / "export", "--links", tmp_path / "links.jsonl", "--any-concept", "--json").stdout
+    )
+    assert report["verdicts"] == {"accept": 2, "correct": 2, "nil": 1, "not_a_mention": 1, "missed": 1}
+    assert report["corrected"][0] == ["HP:0002020", "HP:0002315", 1]
+    shown = json.loads(run("ledger", "show", "--json").stdout)
+    texts = {linked.document.id: linked.document.text for linked in (NOTE, OTHER)}
+    assert {one["surface"] for one in shown} == {texts[one["doc_id"]][one["start"] : one["end"]] for one in shown}
+    assert {one["doc_hash"] for one in shown} == {text_hash(text) for text in texts.values()}
