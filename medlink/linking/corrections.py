@@ -118,13 +118,13 @@ class Corrections:
 def describe_ruling(corrected: Corrected, lexicon: Lexicon) -> tuple[str, ...]:
     """The ruling in sentences."""
     ruling = corrected.ruling
-    who = f" by {', '.join(ruling.annotators)}" if ruling.annotators else ""
+    who = f"by {', '.join(ruling.annotators)}, " if ruling.annotators else ""
     where = f" under “{ruling.section}”" if ruling.section else ""
     mentions = "1 mention" if ruling.n_mentions == 1 else f"{ruling.n_mentions} mentions"
     documents = "1 document" if ruling.n_documents == 1 else f"{ruling.n_documents} documents"
     decided = f"Annotators decided that “{ruling.surface}”{where}"
     meaning = f"means {_name(corrected.concept_id, lexicon)}" if corrected.concept_id else "is no concept here"
-    reasons = [f"{decided} {meaning}: {mentions} in {documents}, last{who} on {ruling.last:%Y-%m-%d}."]
+    reasons = [f"{decided} {meaning}: {mentions} in {documents}, {who}last on {ruling.last:%Y-%m-%d}."]
     if ruling.rejected:
         reasons.append(f"They rejected {', '.join(_name(key, lexicon) for key in ruling.rejected)}.")
     return tuple(reasons)

@@ -124,7 +124,7 @@ def test_explanation_says_who_decided_and_what_the_ranker_said(linker: Linker) -
     assert explanation.concept_id == SEIZURE
     assert explanation.candidates[0].concept_id == SEIZURE
     assert explanation.reasons[0] == (
-        "Annotators decided that “renal cyst” means HP:0001250 Seizure: 2 mentions in 1 document, last by ann on "
+        "Annotators decided that “renal cyst” means HP:0001250 Seizure: 2 mentions in 1 document, by ann, last on "
         "2026-01-05."
     )
     assert explanation.reasons[1] == "They rejected HP:0000107 Renal cyst."
