@@ -65,6 +65,8 @@ CREATE TABLE events (
 
 CREATE INDEX events_by_id ON events (id);
 CREATE INDEX events_by_place ON events (doc_id, "start", "end");
+CREATE INDEX documents_by_batch ON documents (batch_id);
+CREATE INDEX texts_by_batch ON texts (batch_id);
 
 -- Append-only: rows are never changed, taken out, or written over (REPLACE fires no DELETE trigger by default).
 CREATE TRIGGER batches_no_update BEFORE UPDATE ON batches BEGIN SELECT RAISE(ABORT, 'append-only'); END;
