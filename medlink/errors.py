@@ -56,3 +56,7 @@ class MissingExtraError(MedlinkError, ImportError):
 
 class CorpusFormatError(MedlinkError, ValueError):
     """A corpus or query file that breaks the rules of its format; ``where`` names file and line."""
+
+
+class LedgerError(MedlinkError, OSError):
+    """A ledger that is missing, cannot be written, is damaged, or was made by another version of medlink."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -179,3 +180,156 @@ class LinkedDocument:
 
     document: Document
     links: tuple[Link, ...]
+
+
+class Verdict(StrEnum):
+    """What an annotator says about a mention."""
+
+    ACCEPT = "accept"
+    """The proposed concept is right."""
+    CORRECT = "correct"
+    """Another concept is right."""
+    NIL = "nil"
+    """A mention, but no concept of the ontology fits."""
+    NOT_A_MENTION = "not_a_mention"
+    """Nothing that should have been marked."""
+    MISSED = "missed"
+    """A mention that the system had not marked; with its concept, or without one where none fits."""
+    IGNORE = "ignore"
+    """No decision: nothing is learned from it."""
+
+    @property
+    def needs_concept(self) -> bool:
+        """Whether the verdict says nothing without a concept."""
+        return self in (Verdict.ACCEPT, Verdict.CORRECT)
+
+    @property
+    def takes_concept(self) -> bool:
+        """Whether the verdict may name a concept."""
+        return self.needs_concept or self is Verdict.MISSED
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where in a file something was read.
+
+    :param file: the file's name as the user gave it.
+    :param line: line, or number of the record where the format has no lines; counted from 1, 0 for the whole file.
+    :param record_id: what the tool calls the record (``T3``, a task's id), empty where it has no name.
+    """
+
+    file: str
+    line: int = 0
+    record_id: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place} ({self.record_id})" if self.record_id else place
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A concept that the annotator was shown.
+
+    :param score: the system's, in [0, 1]; ``None`` where the file does not say.
+    """
+
+    concept_id: str
+    score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """One annotator's verdict on one mention, as a file says it: not yet checked against any text or ontology.
+
+    :param start: offset of the mention's first unit as the tool counts: code points where the reader knows better.
+    :param end: offset behind its last unit.
+    :param surface: the mention as the file writes it; empty where the file gives only offsets and no text.
+    :param source: where it was read.
+    :param tool: what wrote the file: ``prodigy``, ``brat``, …
+    :param concept_id: the concept that the annotator names; ``None`` for NIL and wherever the verdict takes none.
+    :param expanded: the long form that was shown for an abbreviation.
+    :param section: the heading that the mention stands under, where the file says.
+    :param text: the document's text, if the file has it: what offsets are checked against and repaired with.
+    :param proposed: the candidates that were shown, best first.
+    :param rejected: ids that were shown and not accepted, whether by a choice against them or by leaving them.
+    :param annotator: who; empty where the file does not say.
+    :param time: when, with a time zone; ``None`` where the file does not say.
+    :param release: of the system that proposed, ``ontology_version`` likewise; empty where the file does not say.
+    :param doc_hash: of the document's text, see :func:`medlink.store.events.text_hash`; empty where nobody had it.
+    :param context: what stands directly before and behind the mention; both empty where that is not kept.
+    :param adjudicator: whether the annotator decides between the others.
+    """
+
+    doc_id: str
+    start: int
+    end: int
+    surface: str
+    verdict: Verdict
+    source: Source
+    tool: str
+    concept_id: str | None = None
+    expanded: str = ""
+    section: str = ""
+    text: str | None = None
+    proposed: tuple[Proposal, ...] = ()
+    rejected: tuple[str, ...] = ()
+    annotator: str = ""
+    time: datetime | None = None
+    release: str = ""
+    ontology_version: str = ""
+    doc_hash: str = ""
+    context: tuple[str, str] = ("", "")
+    adjudicator: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.doc_id:
+            raise ValueError("an annotation needs the id of its document")
+        if not 0 <= self.start < self.end:
+            raise ValueError(f"expected offsets with 0 <= start < end, got [{self.start}, {self.end})")
+        if self.verdict.needs_concept and not self.concept_id:
+            raise ValueError(f"the verdict {self.verdict.value!r} needs a concept")
+        if self.concept_id is not None and not (self.concept_id and self.verdict.takes_concept):
+            raise ValueError(f"the verdict {self.verdict.value!r} takes no concept, got {self.concept_id!r}")
+        if self.time is not None and self.time.tzinfo is None:
+            raise ValueError("the time of an annotation needs a time zone")
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A record of a file that is no annotation; it goes to quarantine and can be mended there.
+
+    :param reason: what is wrong and what was expected; never any text of a note.
+    :param raw: the record as the file has it, so that it can be mended; empty where it is too large or not text.
+    """
+
+    source: Source
+    reason: str
+    raw: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What annotators have decided on a mention, or alike on all mentions of one wording in one kind of section.
+
+    :param surface: as one of them is written.
+    :param key: the wording, as :func:`medlink.text.wording_key` gives it for the long form or the surface.
+    :param concept_id: what it means; ``None`` where it is no mention, or no concept fits.
+    :param rejected: concepts that it does not mean.
+    :param place: document id, start and end of the one mention that it is about; ``None`` where it is about all.
+    :param section: the normalised heading that the mentions stand under; empty for every section.
+    :param n_mentions: decided mentions behind it, in ``n_documents`` documents.
+    :param annotators: who decided, by name.
+    :param last: when the last of them spoke.
+    """
+
+    surface: str
+    key: str
+    concept_id: str | None
+    rejected: tuple[str, ...]
+    place: tuple[str, int, int] | None
+    section: str
+    n_mentions: int
+    n_documents: int
+    annotators: tuple[str, ...]
+    last: datetime

@@ -10,6 +10,7 @@ from functools import lru_cache
 
 #: A letter or digit with the combining marks that follow it, repeated: "naïve" is one token in either Unicode form.
 WORD = re.compile(r"(?:[^\W_][\u0300-\u036f]*)+")
+_SPACE = re.compile(r"\s")
 _POSSESSIVE = re.compile(r"['\u2019]s\b", re.IGNORECASE)
 _GREEK = {
     "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ζ": "zeta", "η": "eta", "θ": "theta",
@@ -18,6 +19,9 @@ _GREEK = {
 }  # fmt: skip
 # Function words that order-free matching ignores: "abnormality of the kidney" is "kidney abnormality".
 FUNCTION_WORDS = frozenset({"a", "an", "and", "by", "for", "from", "in", "of", "on", "or", "the", "to", "with"})
+
+# Letters and digits of the longest surface whose capitals say that it is an acronym.
+LONGEST_ACRONYM = 6
 
 # "-ches" alone is not among them: "headaches" has lost an "s" only.
 _SIBILANT_PLURALS = ("sses", "shes", "xes", "tches", "nches", "rches")
@@ -83,6 +87,26 @@ def normalise(text: str) -> str:
     'meniere disease beta type'
     """
     return " ".join(token.norm for token in tokenise(text))
+
+
+def flatten(text: str) -> str:
+    r"""The text with each white-space character as a space: what formats of one line a record keep; offsets stay.
+
+    >>> flatten("renal\r\ncyst")
+    'renal  cyst'
+    """
+    return _SPACE.sub(" ", text)
+
+
+def wording_key(text: str) -> str:
+    """What two surfaces share that say the same: their normal form, short ones in capitals apart from other ones.
+
+    >>> wording_key("Renal  cysts"), wording_key("ALL"), wording_key("all")
+    ('renal cysts', '^all', 'all')
+    """
+    normal = normalise(text)
+    is_acronym = 1 < len(normal) <= LONGEST_ACRONYM and text == text.upper() != text.lower()
+    return f"^{normal}" if is_acronym else normal
 
 
 @lru_cache(maxsize=1 << 16)

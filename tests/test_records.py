@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
 import pytest
 
 from medlink.errors import MedlinkError, OntologyFormatError, UnknownNameError
-from medlink.records import Assertion, Concept, Mention, Name, Scope
+from medlink.records import Annotation, Assertion, Concept, Mention, Name, Scope, Source, Verdict
 
 
 @pytest.mark.parametrize(("start", "end"), [(-1, 3), (3, 3), (5, 2), (0, 4)])
@@ -42,6 +46,35 @@ def test_scope_ranks_follow_trust() -> None:
 def test_assertion_labels() -> None:
     assert Assertion().labels == ()
     assert Assertion(family=True, negated=True).labels == ("negated", "family")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"doc_id": ""}, "id of its document"),
+        ({"start": -1}, "0 <= start < end"),
+        ({"end": 4}, "0 <= start < end"),
+        ({"concept_id": None}, "needs a concept"),
+        ({"concept_id": ""}, "needs a concept"),
+        ({"verdict": Verdict.NIL}, "takes no concept"),
+        ({"verdict": Verdict.MISSED, "concept_id": ""}, "takes no concept"),
+        ({"time": datetime(2026, 1, 1)}, "time zone"),
+    ],
+)
+def test_annotation_refuses_what_contradicts_itself(change: dict[str, Any], message: str) -> None:
+    annotation = Annotation("d", 4, 7, "fit", Verdict.ACCEPT, Source("f.jsonl", 1), "prodigy", "HP:0001250")
+    with pytest.raises(ValueError, match=message):
+        replace(annotation, **change)
+
+
+def test_missed_mention_may_have_a_concept_or_none() -> None:
+    missed = Annotation("d", 4, 7, "fit", Verdict.MISSED, Source("f.jsonl", 1), "brat")
+    assert replace(missed, concept_id="HP:0001250").concept_id == "HP:0001250"
+
+
+def test_source_reads_as_a_place() -> None:
+    assert str(Source("a/b.ann", 3, "T3")) == "a/b.ann:3 (T3)"
+    assert str(Source("b.json")) == "b.json"
 
 
 def test_error_says_what_where_expected_got_and_the_next_step() -> None:

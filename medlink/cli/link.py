@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -14,6 +14,7 @@ import click
 from tqdm import tqdm
 
 from medlink import __version__
+from medlink.cli.corrections import corrections_option, load_corrections
 from medlink.cli.options import detection_options, linker_options, make_detection, make_recipe
 from medlink.cli.render import show_document
 from medlink.errors import NoteReadError, SettingError
@@ -64,7 +65,7 @@ class Summary:
     "-o",
     "--out",
     type=click.Path(path_type=Path),
-    help="File to write, or folder for brat. [default: standard output, as JSONL or CSV]",
+    help="File to write, or folder for brat, cas-xmi and cas-json. [default: standard output, as JSONL or CSV]",
 )
 @click.option(
     "-f",
@@ -86,6 +87,7 @@ class Summary:
     type=click.FloatRange(0, 1),
     help="A mention whose best score is lower stays without a concept.",
 )
+@corrections_option
 @click.option(
     "--drop",
     metavar="LABELS",
@@ -131,14 +133,15 @@ def link(sources: tuple[str, ...], **options: Any) -> None:
     input. Notes that cannot be read are named and skipped; the exit status is then 3. The first run with an ontology
     builds its index, which takes a minute or two for the Human Phenotype Ontology.
     """
+    recipe = make_recipe(
+        options,
+        detection=make_detection(options),
+        linking=LinkerSettings(top_k=options["top_k"], threshold=options["threshold"]),
+    )
     request = _Request(
         sources=sources,
         notes=NoteOptions(id_field=options["id_field"], text_field=options["text_field"]),
-        recipe=make_recipe(
-            options,
-            detection=make_detection(options),
-            linking=LinkerSettings(top_k=options["top_k"], threshold=options["threshold"]),
-        ),
+        recipe=replace(recipe, corrections=load_corrections(recipe, options["corrections"])),
         selection=Selection(
             drop=tuple(label.strip() for label in options["drop"].split(",") if label.strip()),
             branches=tuple(options["keep_branches"]),

@@ -9,6 +9,8 @@ import click
 from medlink import __version__
 from medlink.cli.evaluate import evaluate
 from medlink.cli.explain import explain
+from medlink.cli.ingest import ingest
+from medlink.cli.ledger import ledger
 from medlink.cli.link import link
 from medlink.cli.ontology import ontology
 from medlink.cli.train import train
@@ -37,5 +39,5 @@ def main(verbose: bool) -> None:
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(name)s: %(message)s")
 
 
-for command in (link, explain, ontology, evaluate, train):
+for command in (link, explain, ingest, ledger, ontology, evaluate, train):
     main.add_command(command)

@@ -19,6 +19,13 @@ from medlink.store.workspace import WORKSPACE_VARIABLE, default_workspace_root
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+workspace_option = click.option(
+    "--workspace",
+    type=click.Path(file_okay=False, path_type=Path),
+    help=f"Folder of the ledger, indexes and added ontologies. [default: ${WORKSPACE_VARIABLE}, else the user's data "
+    "folder]",
+)
+
 _LINKER_OPTIONS = (
     click.option(
         "--ontology",
@@ -49,11 +56,7 @@ _LINKER_OPTIONS = (
         help="How the encoder's token vectors become one.",
     ),
     click.option("--device", default="cpu", show_default=True, help="Where the encoder runs: cpu, cuda or mps."),
-    click.option(
-        "--workspace",
-        type=click.Path(file_okay=False, path_type=Path),
-        help=f"Folder of indexes and added ontologies. [default: ${WORKSPACE_VARIABLE}, else the user's data folder]",
-    ),
+    workspace_option,
 )
 
 

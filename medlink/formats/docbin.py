@@ -1,17 +1,27 @@
-"""spaCy DocBin output: documents that any spaCy reads, without medlink and without custom attributes."""
+"""spaCy DocBin, in and out: documents that any spaCy reads, without medlink and without custom attributes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import BinaryIO
+import zlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any, BinaryIO
 
 import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span
 from spacy.util import filter_spans
+from spacy.vocab import Vocab
 
+from medlink.errors import CorpusFormatError
+from medlink.formats.batch_files import BatchFile, Limits
+from medlink.formats.concept_ids import NIL, concept_in_label, concept_of
 from medlink.formats.links_json import link_row
-from medlink.records import Link, LinkedDocument
+from medlink.formats.proposed import Proposed, Reading, parse_carried
+from medlink.formats.verdicts import Marked, Sheet, complete, guarded, judge
+from medlink.records import Annotation, Link, LinkedDocument, Rejected, Source
 
 SPANS_KEY = "medlink"
 DEFAULT_LABEL = "CONCEPT"
@@ -58,3 +68,85 @@ def _span(doc: Doc, link: Link) -> Span | None:
         kb_id=link.concept_id or "",
         alignment_mode="expand",
     )
+
+
+# What spaCy and numpy raise on bytes that are no DocBin, or on one whose parts do not fit each other.
+_LIBRARY_ERRORS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    MemoryError,
+)
+
+
+def read_docbin(file: BatchFile, reading: Reading) -> Iterator[Annotation | Rejected]:
+    """The verdicts in a ``.spacy`` file: the spans of its documents compared with what they carry, or the baseline.
+
+    Read are the spans of ``doc.spans["medlink"]`` where there are any, else the entities. A span's concept is its
+    ``kb_id_``, else an id in its label; a span that was exported without a concept and has none now stays without one.
+    ``doc.user_data`` holds the document's id as ``doc_id`` and, in what we exported, ``links``, what was proposed, and
+    may hold ``annotator``. The proposal for a span is the one whose tokens it has.
+    """
+    yield from guarded(Source(file.name), "", partial(_read, file, reading))
+
+
+def _read(file: BatchFile, reading: Reading) -> Iterator[Annotation | Rejected]:
+    data = file.read(reading.limits.file_bytes)
+    _check_size(data, reading.limits)
+    vocab = Vocab()
+    try:
+        docs = DocBin().from_bytes(data).get_docs(vocab)
+        for number, doc in enumerate(docs, start=1):
+            source = Source(file.name, number)
+            yield from guarded(source, "", partial(_read_doc, doc, source, reading))
+    except _LIBRARY_ERRORS as error:
+        raise CorpusFormatError("no DocBin that spaCy can read", got=type(error).__name__) from None
+
+
+def _check_size(data: bytes, limits: Limits) -> None:
+    """Refuses what would unpack to more than the limit: spaCy unpacks a file in one go."""
+    unpacking = zlib.decompressobj()
+    n_bytes = 0
+    try:
+        while data and not unpacking.eof:
+            n_bytes += len(unpacking.decompress(data, 1 << 24))
+            data = unpacking.unconsumed_tail
+            if n_bytes > limits.file_bytes:
+                raise CorpusFormatError("refused: too large when unpacked", expected=f"{limits.file_bytes:,} bytes")
+    except zlib.error:
+        raise CorpusFormatError("no DocBin", expected="a zlib stream") from None
+
+
+def _read_doc(doc: Doc, source: Source, reading: Reading) -> Iterator[Annotation | Rejected]:
+    data: Mapping[Any, Any] = doc.user_data
+    doc_id, annotator = data.get("doc_id"), data.get("annotator")
+    if not isinstance(doc_id, str) or not doc_id:
+        raise CorpusFormatError("no document id", expected="doc.user_data['doc_id']")
+    sheet = Sheet(doc_id, "spacy", source, doc.text, parse_carried(data.get("links")))
+    if isinstance(annotator, str):
+        sheet = replace(sheet, annotator=annotator)
+    sheet = complete(sheet, reading)
+    by_tokens = defaultdict[tuple[int, int], list[Proposed]](list)
+    for link in sheet.proposed or ():
+        tokens = doc.char_span(link.start, link.end, alignment_mode="expand")
+        if tokens is not None:  # of white space alone there is no span, and so no answer
+            by_tokens[tokens.start, tokens.end].append(link)
+    sheet = replace(sheet, proposed=tuple(link for links in by_tokens.values() for link in links))
+    spans = doc.spans[SPANS_KEY] if SPANS_KEY in doc.spans else doc.ents
+    yield from judge(sheet, [_marked(span, by_tokens[span.start, span.end], source) for span in spans])
+
+
+def _marked(span: Span, links: list[Proposed], source: Source) -> Marked:
+    """The span, at the exact offsets of the proposal that it answers, which is taken from the list."""
+    written = span.kb_id_
+    concept_id, is_nil = concept_of(written) if written else concept_in_label(span.label_)
+    if not links:
+        return Marked(span.start_char, span.end_char, span.text, source, concept_id, is_nil or span.label_ == NIL)
+    link = next((link for link in links if link.concept_id == concept_id), links[0])
+    links.remove(link)
+    is_nil = is_nil or not (concept_id or link.concept_id)
+    return Marked(link.start, link.end, link.surface, source, concept_id, is_nil)

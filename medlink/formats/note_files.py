@@ -63,7 +63,7 @@ def read_text(stream: BinaryIO, where: str, doc_id: str, options: NoteOptions) -
     """The file as one note with the id ``doc_id``."""
     data = stream.read(options.max_bytes + 1)
     if len(data) > options.max_bytes:
-        yield _too_large(where, options)
+        yield _too_large(where, options.max_bytes)
         return
     try:
         text = data.removeprefix(BOM).decode()
@@ -78,7 +78,7 @@ def read_jsonl(stream: BinaryIO, where: str, doc_id: str, options: NoteOptions) 
     for number, line in enumerate(read_lines(stream, options.max_bytes), start=1):
         place = f"{where}:{number}"
         if line.n_bytes > options.max_bytes:
-            yield _too_large(place, options)
+            yield _too_large(place, options.max_bytes)
         elif line.data.strip():
             yield _parse_json(place, line.data.rstrip(), options)
 
@@ -104,7 +104,7 @@ def read_csv(stream: BinaryIO, where: str, doc_id: str, options: NoteOptions) ->
     """A note per row of a comma-separated table with a header (RFC 4180); ``doc_id`` is not used."""
     lines = RecordLines(read_lines(stream, options.max_bytes), options.max_bytes)
     csv.field_size_limit(max(csv.field_size_limit(), options.max_bytes))  # 131,072 by default, less than a long note
-    rows = _csv_rows(lines, where, options)
+    rows = csv_rows(lines, where, options.max_bytes)
     header = next(rows, (where, []))
     if isinstance(header, NoteReadError):
         yield header
@@ -129,7 +129,7 @@ def read_csv(stream: BinaryIO, where: str, doc_id: str, options: NoteOptions) ->
             yield _check(row[0], row[1][id_at], row[1][text_at], options)
 
 
-def _csv_rows(lines: RecordLines, where: str, options: NoteOptions) -> Iterator[tuple[str, list[str]] | NoteReadError]:
+def csv_rows(lines: RecordLines, where: str, max_bytes: int) -> Iterator[tuple[str, list[str]] | NoteReadError]:
     """The rows that are not blank, each with its place; a broken one gives an error."""
     reader = csv.reader(lines, strict=True)
     while True:
@@ -141,7 +141,7 @@ def _csv_rows(lines: RecordLines, where: str, options: NoteOptions) -> Iterator[
             yield NoteReadError(f"broken CSV: {error}", where=place)
             continue
         if lines.is_too_large:
-            yield _too_large(place, options)
+            yield _too_large(place, max_bytes)
         elif row is None:
             return
         elif row:
@@ -191,14 +191,14 @@ def _check(where: str, doc_id: object, text: object, options: NoteOptions) -> Lo
     except UnicodeEncodeError:  # half a surrogate pair: an undecodable byte of a file or its name, or a JSON escape
         return NoteReadError("not UTF-8", where=where, hint=_CONVERT)
     if n_bytes > options.max_bytes:
-        return _too_large(where, options)
+        return _too_large(where, options.max_bytes)
     if not text.strip():
         return NoteReadError("the note is empty", where=where)
     return Located(where, Document(doc_id, text))
 
 
-def _too_large(where: str, options: NoteOptions) -> NoteReadError:
-    return NoteReadError("too large for one note", where=where, expected=f"at most {options.max_bytes:,} bytes")
+def _too_large(where: str, max_bytes: int) -> NoteReadError:
+    return NoteReadError("too large for one note", where=where, expected=f"at most {max_bytes:,} bytes")
 
 
 READERS: dict[str, Reader] = {".txt": read_text, ".jsonl": read_jsonl, ".csv": read_csv, ".parquet": read_parquet}

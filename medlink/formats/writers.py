@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from importlib import import_module
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from medlink.errors import UnknownNameError
 from medlink.formats.atomic import check_new_file, check_new_folder, new_file, new_folder
 from medlink.formats.brat import write_brat
 from medlink.formats.csv_table import write_csv
+from medlink.formats.doccano import write_doccano
 from medlink.formats.jsonl import write_jsonl
+from medlink.formats.label_studio import write_label_studio
+from medlink.formats.medcattrainer import write_medcattrainer
+from medlink.formats.prodigy import write_prodigy
 from medlink.formats.pubtator import write_pubtator
 from medlink.records import LinkedDocument
 
-# The one format that is a folder of files.
-FOLDER_FORMAT = "brat"
+#: The formats that are a folder of files.
+FOLDER_FORMATS = frozenset({"brat", "cas-xmi", "cas-json"})
 
 Writer = Callable[[Iterable[LinkedDocument], Path], tuple[Path, ...]]
 
 
 def write_links(links: Iterable[LinkedDocument], path: Path, *, format: str) -> tuple[Path, ...]:
-    """The paths written, in a fixed order: one file, or every file of the folder for brat.
+    """The paths written, in a fixed order: one file, or every file of the folder.
 
     Documents are taken one at a time. What is at ``path`` appears only when all of them are written and synced; when
     ``links`` raises, an older file stays as it was. The same documents give the same bytes.
 
-    :param path: the file to write, replaced if there is one; for brat a new or empty folder.
+    :param path: the file to write, replaced if there is one; for :data:`FOLDER_FORMATS` a new or empty folder.
     :param format: a key of :data:`WRITERS`.
     :raises UnknownNameError: when no format has that name.
     :raises SettingError: when ``path`` is no place for it.
@@ -38,7 +43,7 @@ def write_links(links: Iterable[LinkedDocument], path: Path, *, format: str) -> 
 
 def check_output(path: Path, *, format: str) -> None:
     """Raises :class:`SettingError` where :func:`write_links` would refuse the path: to be asked before long work."""
-    (check_new_folder if format == FOLDER_FORMAT else check_new_file)(path)
+    (check_new_folder if format in FOLDER_FORMATS else check_new_file)(path)
 
 
 def _to_file(write: Callable[[Iterable[LinkedDocument], BinaryIO], None]) -> Writer:
@@ -50,29 +55,37 @@ def _to_file(write: Callable[[Iterable[LinkedDocument], BinaryIO], None]) -> Wri
     return write_file
 
 
-def _write_brat_folder(links: Iterable[LinkedDocument], path: Path) -> tuple[Path, ...]:
-    with new_folder(path) as folder:
-        names = tuple(write_brat(links, folder))
-    return tuple(path / name for name in names)
+def _to_folder(write: Callable[[Iterable[LinkedDocument], Path], Iterable[Path]]) -> Writer:
+    def write_folder(links: Iterable[LinkedDocument], path: Path) -> tuple[Path, ...]:
+        with new_folder(path) as folder:
+            names = tuple(write(links, folder))
+        return tuple(path / name for name in names)
+
+    return write_folder
 
 
-def _write_docbin(links: Iterable[LinkedDocument], stream: BinaryIO) -> None:
-    from medlink.formats.docbin import write_docbin  # spaCy takes seconds to import; the other formats need none of it
+def _late(module: str, function: str) -> Callable[..., Any]:
+    """The function, imported when it is called: spaCy, the template engine and optional packages take their time."""
 
-    write_docbin(links, stream)
+    def write(links: Iterable[LinkedDocument], to: Any) -> Any:  # noqa: ANN401 - stream or folder
+        return getattr(import_module(f"medlink.formats.{module}"), function)(links, to)
 
-
-def _write_html(links: Iterable[LinkedDocument], stream: BinaryIO) -> None:
-    from medlink.formats.html_page import write_html  # so that only this format loads the template engine
-
-    write_html(links, stream)
+    return write
 
 
 WRITERS: dict[str, Writer] = {
     "jsonl": _to_file(write_jsonl),
     "csv": _to_file(write_csv),
-    FOLDER_FORMAT: _write_brat_folder,
+    "brat": _to_folder(write_brat),
     "pubtator": _to_file(write_pubtator),
-    "docbin": _to_file(_write_docbin),
-    "html": _to_file(_write_html),
+    "docbin": _to_file(_late("docbin", "write_docbin")),
+    "html": _to_file(_late("html_page", "write_html")),
+    "prodigy": _to_file(write_prodigy),
+    "label-studio": _to_file(write_label_studio),
+    "medcattrainer": _to_file(write_medcattrainer),
+    "doccano": _to_file(write_doccano),
+    "bioc": _to_file(_late("bioc", "write_bioc")),
+    "bioc-json": _to_file(_late("bioc", "write_bioc_json")),
+    "cas-xmi": _to_folder(_late("cas", "write_cas_xmi")),
+    "cas-json": _to_folder(_late("cas", "write_cas_json")),
 }

@@ -19,7 +19,7 @@ from medlink.linking.linker import Linker
 from medlink.linking.ranker import default_ranker
 from medlink.linking.recipe import Recipe
 from medlink.ontology.catalogue import Catalogue, Entry, default_folder, load_ontology, source_path
-from medlink.ontology.lexicon import Lexicon
+from medlink.ontology.lexicon import Lexicon, with_names
 from medlink.ontology.persistence import normaliser_hash, read_lexicon, write_lexicon
 from medlink.store.artifacts import Facts, file_sha256, obtain_artifact
 from medlink.store.workspace import Workspace
@@ -36,8 +36,9 @@ def load_annotator(recipe: Recipe, *, show_progress: bool = False) -> Annotator:
 
 
 def make_annotator(recipe: Recipe, linker: Linker) -> Annotator:
-    """The annotator of a ready linker; it finds what the linker's lexicon names."""
-    detector = build_detector(linker.lexicon, settings=recipe.detection)
+    """The annotator of a ready linker; it finds what the linker's lexicon names, and wordings annotators confirmed."""
+    names = linker.corrections.new_names(linker.lexicon)
+    detector = build_detector(with_names(linker.lexicon, names), settings=recipe.detection)
     return Annotator(detector, linker, spans_key=SPANS_KEY if recipe.detection.nested else None)
 
 
@@ -57,7 +58,8 @@ def make_linker(recipe: Recipe, lexicon: Lexicon, index: NameIndex) -> Linker:
     :param index: of the lexicon's names under the recipe's encoder.
     """
     encoder = _encoder(recipe)
-    return Linker(lexicon, index, encoder, default_ranker(len(encoder.towers)), recipe.linking)
+    ranker = default_ranker(len(encoder.towers))
+    return Linker(lexicon, index, encoder, ranker, recipe.linking, recipe.corrections)
 
 
 def load_lexicon(recipe: Recipe, *, show_progress: bool = False) -> Lexicon:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from medlink.linking.corrections import describe_ruling
 from medlink.linking.features import FEATURES, describe_matches
-from medlink.linking.linker import Linker
+from medlink.linking.linker import DEPTH, Linker
 from medlink.linking.ranker import Ranker, best_names, rank_concepts
-from medlink.records import Candidate
+from medlink.records import Candidate, Mention
 from medlink.text import normalise
 
 _N_STEPS = 256
@@ -55,7 +56,27 @@ class Explanation:
 
 
 def explain_query(query: str, linker: Linker) -> Explanation:
-    """The explanation of what the linker does with a query."""
+    """The explanation of what the linker does with a query that stands alone, in no document and no section."""
+    alone = _explain_ranking(query, linker)
+    if not alone.normalised:
+        return alone
+    (ranked,) = linker.rank([query], k=DEPTH)
+    mention = Mention("", 0, len(query), query)
+    corrected = linker.corrections.apply(mention, ranked, linker.lexicon, threshold=linker.settings.threshold)
+    if corrected is None:
+        return alone
+    told = describe_ruling(corrected, linker.lexicon)
+    before = (f"Without them: {alone.reasons[0]}", *alone.reasons[1:])
+    return replace(
+        alone,
+        candidates=corrected.candidates[: linker.settings.top_k],
+        concept_id=corrected.concept_id,
+        reasons=(*told, *before),
+    )
+
+
+def _explain_ranking(query: str, linker: Linker) -> Explanation:
+    """The explanation of what the ranker says, whatever annotators decided."""
     normal = normalise(query)
     if not normal:
         return Explanation(query, "", (), (), None, ("There is no letter or digit to look up.",))

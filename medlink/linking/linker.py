@@ -11,6 +11,7 @@ from medlink.index.name_index import NameIndex
 from medlink.linking.cache import RecentCache
 from medlink.linking.candidates import NameMatches, find_names
 from medlink.linking.context import DEFAULT_CONTEXT, rank_together
+from medlink.linking.corrections import Corrections
 from medlink.linking.ranker import Ranker, rank_concepts
 from medlink.linking.settings import LinkerSettings
 from medlink.linking.wording import Rarity
@@ -29,6 +30,7 @@ class Linker:
     """Links mentions to the concepts of one lexicon; a document's links depend on nothing outside it.
 
     :param index: of ``lexicon.names``, in their order, with vectors of ``encoder``.
+    :param corrections: what annotators decided, which stands above the ranker.
     """
 
     lexicon: Lexicon
@@ -36,6 +38,7 @@ class Linker:
     encoder: Encoder
     ranker: Ranker
     settings: LinkerSettings
+    corrections: Corrections = field(default_factory=Corrections)
     _recent: RecentCache[str, tuple[Candidate, ...]] = field(
         default_factory=lambda: RecentCache(REMEMBERED), init=False, repr=False, compare=False
     )
@@ -100,16 +103,22 @@ class Linker:
             documents.setdefault(mention.doc_id, []).append(place)
         links: dict[int, Link] = {}
         for places in documents.values():
-            ranked = self.rank_document([mentions[place].query for place in places])
+            ranked = self.rank_document([mentions[place].query for place in places], k=DEPTH)
             links |= {place: self._decide(mentions[place], found) for place, found in zip(places, ranked, strict=True)}
         return [links[place] for place in range(len(mentions))]
 
-    def _decide(self, mention: Mention, candidates: tuple[Candidate, ...]) -> Link:
-        sure = bool(candidates) and candidates[0].score >= self.settings.threshold
+    def _decide(self, mention: Mention, ranked: tuple[Candidate, ...]) -> Link:
+        """The link of a mention, given its candidates to ``DEPTH``."""
+        threshold = self.settings.threshold
+        corrected = self.corrections.apply(mention, ranked, self.lexicon, threshold=threshold)
+        if corrected is None:
+            chosen = ranked[0].concept_id if ranked and ranked[0].score >= threshold else None
+        else:
+            ranked, chosen = corrected.candidates, corrected.concept_id
         return Link(
             mention=mention,
-            candidates=candidates,
-            concept_id=candidates[0].concept_id if sure else None,
+            candidates=ranked[: self.settings.top_k],
+            concept_id=chosen,
             release=self.release,
             ontology_version=self.lexicon.version,
         )

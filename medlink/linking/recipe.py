@@ -8,6 +8,7 @@ from pathlib import Path
 
 from medlink.detection.settings import DetectionSettings
 from medlink.encoder.default import DEFAULT_ENCODER
+from medlink.linking.corrections import Corrections
 from medlink.linking.settings import LinkerSettings
 
 
@@ -22,6 +23,7 @@ class Recipe:
     :param pooling: how the encoder's token vectors become one: ``mean`` or ``first``.
     :param device: where the encoder runs: ``cpu``, ``cuda``, ``mps``.
     :param n_threads: cores that the encoder may use; changes no link.
+    :param corrections: what annotators decided.
     """
 
     workspace: Path
@@ -33,3 +35,4 @@ class Recipe:
     n_threads: int = os.cpu_count() or 1
     detection: DetectionSettings = field(default_factory=DetectionSettings)
     linking: LinkerSettings = field(default_factory=LinkerSettings)
+    corrections: Corrections = field(default_factory=Corrections)

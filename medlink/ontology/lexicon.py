@@ -215,6 +215,22 @@ class Lexicon:
         return _group((parent, child) for child, parents in self._parents.items() for parent in parents)
 
 
+def with_names(lexicon: Lexicon, names: Iterable[tuple[str, str]]) -> Lexicon:
+    """The lexicon with more exact synonyms; the lexicon itself where none is given.
+
+    :param names: each a text and the id of a current concept that it is to be a name of.
+    """
+    added = _group((concept_id, text) for text, concept_id in names)
+    if not added:
+        return lexicon
+    ontology = lexicon.ontology
+    concepts = (
+        replace(concept, synonyms=(*concept.synonyms, *map(Name, added.get(concept.id, ()))))
+        for concept in ontology.concepts
+    )
+    return Lexicon(replace(ontology, concepts=tuple(concepts)))
+
+
 def hash_concepts(concepts: Iterable[Concept]) -> str:
     """The sha256 of the concepts in hexadecimal; no order in the file changes it, and no other field is left out."""
     digest = hashlib.sha256()

@@ -40,3 +40,13 @@ class Workspace:
     def lexicons(self) -> Path:
         """One artifact for each parsed ontology."""
         return self.root / "lexicons"
+
+    @property
+    def ledger(self) -> Path:
+        """What annotators said: the one file here that cannot be built again."""
+        return self.root / "ledger.sqlite"
+
+    @property
+    def quarantine(self) -> Path:
+        """Records of annotation files that could not be taken in, to be mended."""
+        return self.root / "quarantine"

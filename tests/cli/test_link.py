@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from medlink.cli.link import EXIT_SOME_SKIPPED
 from medlink.cli.main import main
+from medlink.formats.writers import WRITERS
 from medlink.linking.recipe import Recipe
 
 NOTES = {
@@ -64,7 +65,7 @@ def test_link_writes_one_line_a_note(notes: Path, options: list[str], tmp_path: 
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
-@pytest.mark.parametrize("format_", ["csv", "brat", "pubtator", "docbin", "html"])
+@pytest.mark.parametrize("format_", [name for name in WRITERS if name != "jsonl"])
 def test_link_writes_every_format(notes: Path, options: list[str], tmp_path: Path, format_: str) -> None:
     out = tmp_path / "out"
     result = run("link", notes, "--out", out, "--format", format_, *options, "--json")

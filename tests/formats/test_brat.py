@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medlink.errors import SettingError
-from medlink.formats.brat import file_name, write_brat
+from medlink.formats.brat import write_brat
+from medlink.formats.file_names import file_name
 from medlink.records import Document, Link, LinkedDocument, Mention
 from tests.formats.brat_reader import read_brat
 from tests.formats.samples import DOCUMENTS, EMPTY, UNICODE, WARD, linked_documents

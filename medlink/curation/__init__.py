@@ -1,0 +1,1 @@
+"""Annotation batches to ledger: checks, repairs, adjudication, agreement, and what counts at once."""
