@@ -14,6 +14,8 @@ from medlink.detection.words import stem
 
 # Shorter words have too many others beside them.
 _SHORTEST = 7
+# Words whose correction is remembered.
+_CACHED = 1 << 16
 
 
 class SpellChecker:
@@ -37,13 +39,18 @@ class SpellChecker:
 
     def correct(self, norm: str) -> str:
         """The word that was meant; the word itself where it is known, common, short, or nothing or too much is near."""
-        if not _may_be_misspelt(norm) or stem(norm) in self._stems or is_common(norm):
-            return norm
         found = self._cache.get(norm)
         if found is None:
-            near = {stem(word): word for word in self._near(norm)}
-            found = self._cache[norm] = next(iter(near.values())) if len(near) == 1 else norm
+            if len(self._cache) >= _CACHED:
+                self._cache.clear()
+            found = self._cache[norm] = self._meant(norm)
         return found
+
+    def _meant(self, norm: str) -> str:
+        if not _may_be_misspelt(norm) or stem(norm) in self._stems or is_common(norm):
+            return norm
+        near = {stem(word): word for word in self._near(norm)}
+        return next(iter(near.values())) if len(near) == 1 else norm
 
     def _near(self, norm: str) -> Iterator[str]:
         keys = np.array([crc32(form.encode()) for form in _shortened(norm)], dtype=np.uint32)
