@@ -13,7 +13,8 @@ pip install FastHPOCR==0.1.4 pronto.
 
 GSC has no splits: dev is what gsc_dev_documents in medlink.evaluation.gsc says, test the rest, ``all`` both. Speeds are
 documents a second in one process, of GSC on all its documents whatever the split: medlink's detection alone, the median
-of three passes, or of those that fit into half a minute; the whole of medlink and the rivals, one pass each after a first document.
+of three passes, or of those that start in half a minute; the whole of medlink and the rivals, one pass each after a
+first document.
 
 ``--proof`` measures the scorer itself: the published tools against their published figures.
 """
