@@ -13,7 +13,7 @@ def _resolver(*concepts: Concept) -> Resolver:
 
 
 PREFIXED = _resolver(Concept("MESH:C1", "One", alt_ids=("MESH:C9",)), Concept("MESH:D2", "Two"))
-BARE = _resolver(Concept("D2", "Two"), Concept("613097", "Six"))
+BARE = _resolver(Concept("613097", "Six"), Concept("D2", "Two"))
 MIXED = _resolver(Concept("MESH:D2", "Two"), Concept("OMIM:3", "Three"))
 
 
