@@ -231,7 +231,7 @@ def evaluate(folder: Path, tower: Path, data: Path, limit: int | None = None) ->
 @click.option(
     "--recipe",
     type=click.Path(path_type=Path, exists=True),
-    default=Path(__file__).parent / "recipes" / "recogniser.toml",
+    default=Path(__file__).parent / "recogniser.toml",
     help="Settings; by default those of the recogniser that comes with medlink.",
 )
 def main(data: Path, out: Path, recipe: Path) -> None:

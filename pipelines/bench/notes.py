@@ -35,6 +35,7 @@ from click.testing import CliRunner
 
 from medlink import __version__
 from medlink.cli.corrections import load_corrections
+from medlink.cli.ingest import EXIT_SOME_REFUSED
 from medlink.cli.ingest import ingest as ingest_command
 from medlink.curation.adjudication import Policy
 from medlink.detection.settings import DEFAULT_NER, DetectionSettings
@@ -54,7 +55,7 @@ from medlink.linking.recipe import Recipe
 from medlink.ontology.lexicon import Lexicon
 from medlink.ontology.source import Ontology
 from medlink.records import Document
-from medlink.store.workspace import default_workspace_root
+from medlink.store.workspace import Workspace, default_workspace_root
 from pipelines.bench.biosyn import flatten
 from pipelines.bench.results import Value, append_result, bench_data
 
@@ -205,13 +206,16 @@ def run_systems(case: Case, systems: Iterable[str]) -> Iterable[Answers]:
 
 
 def ingest(files: Iterable[Path], recipe: Recipe) -> Corrections:
-    """What annotated files decide about an ontology, by way of a ledger of their own."""
+    """What annotated files decide about an ontology, by way of a ledger of their own; ends the program on an error."""
     with TemporaryDirectory() as folder:
+        added = Workspace(recipe.workspace).ontologies
+        if added.exists():
+            Workspace(Path(folder)).ontologies.symlink_to(added, target_is_directory=True)
         for file in files:
-            CliRunner().invoke(
-                ingest_command,
-                [str(file), "--format", "pubtator", "--ontology", recipe.ontology, "--workspace", folder],
-            )
+            arguments = [str(file), "--format", "pubtator", "--ontology", recipe.ontology, "--workspace", folder]
+            result = CliRunner().invoke(ingest_command, arguments)
+            if result.exit_code not in (0, EXIT_SOME_REFUSED):
+                sys.exit(f"medlink ingest {file} failed: {result.exception or result.output}")
         read = load_corrections(replace(recipe, workspace=Path(folder)), Policy.ADJUDICATOR.value)
     print(f"{len(read.rulings)} rulings of earlier annotations", flush=True)
     return read

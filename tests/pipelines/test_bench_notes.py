@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -40,7 +41,8 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
 def test_notes_prints_and_appends_every_system_and_level(
     data: Path, encoder_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(monkeypatch, "--split", "dev", "--tasks", "ncbi-disease", "--encoder", str(encoder_folder))
+    arguments = ["--split", "dev", "--tasks", "ncbi-disease", "--encoder", str(encoder_folder)]
+    run(monkeypatch, *arguments, "--systems", "medlink", "longest-match")
     printed = capsys.readouterr().out
     lines = [json.loads(line) for line in (data / "results.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [(line["system"], line.get("stage"), line.get("level")) for line in lines] == [
@@ -62,6 +64,21 @@ def test_notes_prints_and_appends_every_system_and_level(
     assert "misses, gold/predicted: abbreviation " in printed
 
 
+def test_earlier_annotations_count(
+    data: Path, encoder_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    corpus = (data / notes.NCBI["dev"]).read_text(encoding="utf-8")
+    (data / notes.NCBI["train"]).write_text(corpus.replace("d1", "e1").replace("d2", "e2"), encoding="utf-8")
+    arguments = ["--split", "dev", "--tasks", "ncbi-disease", "--encoder", str(encoder_folder)]
+    run(monkeypatch, *arguments, "--systems", "medlink", "medlink+annotations")
+    lines = [json.loads(line) for line in (data / "results.jsonl").read_text(encoding="utf-8").splitlines()]
+    recall = {line["system"]: line["recall"] for line in lines if line.get("stage") and line.get("level") == "document"}
+    assert recall["medlink+annotations"] >= recall["medlink"]
+    n_rulings = re.search(r"(\d+) rulings of earlier annotations", capsys.readouterr().out)
+    assert n_rulings is not None
+    assert int(n_rulings[1]) > 0
+
+
 def test_notes_scores_the_published_tools_on_test_without_medlink(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(monkeypatch, "--split", "test", "--tasks", "bc5cdr-disease", "--systems", "published")
     lines = [json.loads(line) for line in (data / "results.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -74,7 +91,7 @@ def test_proof_fails_where_a_figure_differs(data: Path, monkeypatch: pytest.Monk
 
 
 def test_notes_names_the_splits_of_a_task(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(SystemExit, match="ncbi-disease has no split 'all'; expected one of dev, test"):
+    with pytest.raises(SystemExit, match="ncbi-disease has no split 'all'; expected one of train, dev, test"):
         run(monkeypatch, "--split", "all", "--tasks", "ncbi-disease", "--systems", "longest-match")
 
 
