@@ -33,8 +33,8 @@ from medlink.store.workspace import Workspace, default_workspace_root
 
 CSV = "csv"
 FORMATS = tuple(sorted((WRITERS.keys() & READERS.keys()) - {"jsonl"}))
-# Files of these keep no record of what was proposed.
-NEED_LINKS = frozenset({"pubtator", "cas-xmi", "cas-json"})
+# Files of these keep no full record of what was proposed.
+NEED_LINKS = frozenset({"medcattrainer", "pubtator", "cas-xmi", "cas-json"})
 LIST_COLUMNS = (
     "question", "doc_id", "start", "end", "surface", "expanded", "concept_id", "concept_name", "score", "value",
     "n_alike", "random",
@@ -80,8 +80,8 @@ def queue(links: tuple[Path, ...], **options: Any) -> None:
     the ledger of the workspace is not asked again.
 
     Beside the output a list, OUT.list.csv, says why each mention was chosen and which ones were drawn by chance.
-    Annotators should not see it. For pubtator, cas-xmi and cas-json there is OUT.links.jsonl, too: ingest the answers
-    with --links and that file, not with all links.
+    Annotators should not see it. For medcattrainer, pubtator, cas-xmi and cas-json there is OUT.links.jsonl, too:
+    ingest the answers with --links and that file, not with all links.
     """
     format, out = options["format_"], options["out"]
     settings = QueueSettings(options["n"], options["random_share"], options["seed"])
