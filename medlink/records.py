@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+#: Documents that must agree on a wording which the ontology knows as a name of several concepts, before it is ruled.
+TELLING = 2
+
 
 class Scope(StrEnum):
     """How a name relates to its concept; the order is the order of trust (OBO 1.4, section "Synonyms")."""

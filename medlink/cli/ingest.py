@@ -91,7 +91,7 @@ def ingest(files: tuple[Path, ...], **options: Any) -> None:
             adjudicator=options["adjudicator"],
             keep=Keep(options["keep"]),
         ),
-        notes=texts | _read_texts(options["notes"]),
+        notes=texts | read_texts(options["notes"]),
         resolver=resolver,
     )
     incoming = open_incoming(files, format=options["format_"], baseline=baseline)
@@ -128,7 +128,8 @@ def _watched(incoming: Iterable[Incoming]) -> Iterator[Incoming]:
             yield replace(file, records=counted(file.records))
 
 
-def _read_texts(sources: Sequence[str]) -> dict[str, str]:
+def read_texts(sources: Sequence[str]) -> dict[str, str]:
+    """The texts of notes by id; each that cannot be read is named."""
     if not sources:
         return {}
     texts: dict[str, str] = {}

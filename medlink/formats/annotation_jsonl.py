@@ -30,6 +30,8 @@ CSV_COLUMNS = (
     "annotator", "time", "release", "ontology_version", "doc_hash", "before", "after", "adjudicator", "tool",
     "source_file", "source_line", "source_record",
 )  # fmt: skip
+#: Columns that are there for who fills in the table; they are not read.
+REMARKS = ("candidates",)
 _SEPARATOR = " | "
 _SCORED = re.compile(r"(?P<id>.+?)(?: \((?P<score>[0-9.eE+-]+)\))?")
 # JSON allows these three unescaped, but `str.splitlines` would break the line at them.
@@ -122,7 +124,8 @@ def read_annotation_csv(file: BatchFile, reading: Reading) -> Iterator[Annotatio
     """The annotation of each row of a table with a header, or what is wrong with it; constant memory.
 
     Columns are those of :data:`CSV_COLUMNS`, in any order; what the schema does not require may be left out.
-    ``proposed`` and ``rejected`` are joined by ``" | "``, scores stand in parentheses: ``HP:0001250 (0.92)``.
+    Those of :data:`REMARKS` are passed over. ``proposed`` and ``rejected`` are joined by ``" | "``, scores stand in
+    parentheses: ``HP:0001250 (0.92)``.
     """
     limit = reading.limits.line_bytes
     csv.field_size_limit(max(csv.field_size_limit(), limit))
@@ -184,7 +187,7 @@ def write_annotation_csv(annotations: Iterable[Annotation], stream: BinaryIO) ->
     rows = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     rows.writerow(CSV_COLUMNS)
     for annotation in annotations:
-        rows.writerow([_protect(cell) if isinstance(cell, str) else cell for cell in _cells(annotation)])
+        rows.writerow([protect(cell) if isinstance(cell, str) else cell for cell in _cells(annotation)])
     text.detach()
 
 
@@ -256,7 +259,7 @@ def _header_problem(header: Sequence[str]) -> str:
         return f"the table has no column {', '.join(missing)}"
     if len(set(header)) < len(header):
         return "two columns have the same name"
-    unknown = len(set(header) - set(CSV_COLUMNS))
+    unknown = len(set(header) - {*CSV_COLUMNS, *REMARKS})
     # Counted and not named: without a header the first line is a patient's.
     return f"{unknown} columns have other names than {', '.join(CSV_COLUMNS)}" if unknown else ""
 
@@ -265,7 +268,7 @@ def _from_cells(header: Sequence[str], cells: Sequence[str], source: Source) -> 
     raw = _csv_line(cells)
     if len(cells) != len(header):
         return Rejected(source, f"the row has {len(cells)} cells; expected {len(header)}", raw)
-    filled = {name: _unprotect(cell) for name, cell in zip(header, cells, strict=True) if cell}
+    filled = {name: _unprotect(cell) for name, cell in zip(header, cells, strict=True) if cell and name not in REMARKS}
     try:
         "".join(filled.values()).encode()
         values: dict[str, Any] = dict(filled)
@@ -306,9 +309,7 @@ def _cells(annotation: Annotation) -> tuple[str | int | None, ...]:
         annotation.expanded,
         annotation.section,
         annotation.text,
-        _SEPARATOR.join(
-            p.concept_id if p.score is None else f"{p.concept_id} ({p.score})" for p in annotation.proposed
-        ),
+        join_proposed(annotation.proposed),
         _SEPARATOR.join(annotation.rejected),
         annotation.annotator,
         None if annotation.time is None else annotation.time.isoformat(),
@@ -324,7 +325,12 @@ def _cells(annotation: Annotation) -> tuple[str | int | None, ...]:
     )
 
 
-def _protect(cell: str) -> str:
+def join_proposed(proposed: Iterable[Proposal]) -> str:
+    """Proposals as the cell of a table has them."""
+    return _SEPARATOR.join(p.concept_id if p.score is None else f"{p.concept_id} ({p.score})" for p in proposed)
+
+
+def protect(cell: str) -> str:
     """The cell as :func:`guard` has it, so that :func:`_unprotect` can tell a guarded cell from one with a ``'``."""
     return f"'{cell}" if cell.startswith("'") else guard(cell)
 

@@ -9,14 +9,12 @@ from functools import cached_property
 
 from medlink.linking.ranker import trust
 from medlink.ontology.lexicon import Lexicon
-from medlink.records import Candidate, Mention, Ruling
+from medlink.records import TELLING, Candidate, Mention, Ruling
 from medlink.text import flatten, normalise, wording_key
 
 # The probability that a mention means what was decided on that very mention. Annotators who differ are adjudicated
 # first, so what is left are slips.
 AT_PLACE = 0.99
-# Documents that must agree on a wording which the ontology knows as a name of several concepts.
-TELLING = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +67,8 @@ class Corrections:
         """The candidates as annotators decided; ``None`` where the mention is left to the ranker.
 
         That is where no ruling fits, where its concept is not in the lexicon, and where the ontology itself gives the
-        wording to several concepts and fewer than :data:`TELLING` documents say which: one does not speak for others.
+        wording to several concepts and fewer than :data:`medlink.records.TELLING` documents say which: one does not
+        speak for others.
 
         The confirmed concept's score becomes the chance that the next mention of the wording means it too, when all
         ``n`` before have: (n + 1) / (n + 2), by Laplace's rule of succession. For the very mention that was decided it
