@@ -81,9 +81,10 @@ def test_odd_texts_have_no_mentions(text: str) -> None:
 
 @pytest.mark.slow
 def test_the_recogniser_finds_what_no_name_says() -> None:
-    doc = _pipeline(recogniser=True)("She died of hepatic encephalopathy with renal hypoplasia.")
+    doc = _pipeline(recogniser=True)("She had seizures, myocarditis and renal hypoplasia.")
     assert {ent.text: ent.label_ for ent in doc.ents} == {
-        "hepatic encephalopathy": "Disease",
+        "seizures": "Disease",
+        "myocarditis": "Disease",
         "renal hypoplasia": "Disease",
     }
 

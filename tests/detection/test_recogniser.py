@@ -96,9 +96,9 @@ def test_windows_hold_every_visible_token_once(toy: Tagger, words: Language) -> 
 @pytest.mark.slow
 def test_the_shipped_recogniser_finds_diseases_and_chemicals(words: Language) -> None:
     words.add_pipe("medlink_recogniser", config={"candidate_bias": 4.0})
-    doc = words("Lithium was stopped because of nephrogenic diabetes insipidus and severe tremor.")
+    doc = words("Patients on clozapine had myocarditis and acute renal failure.")
     found = {(ent.text, ent.label_) for ent in doc.ents}
     words.remove_pipe("medlink_recogniser")
-    assert {("Lithium", "Chemical"), ("nephrogenic diabetes insipidus", "Disease")} <= found
+    assert {("clozapine", "Chemical"), ("acute renal failure", "Disease")} <= found
     assert all(0 < ent._.medlink_detection <= 1 for ent in doc.ents)
     assert len(doc.spans["medlink_candidates"]) >= len(doc.ents)
