@@ -85,6 +85,7 @@ print(linker.rank(["kidney cysts"])[0][0])
 """
 
 
+@pytest.mark.slow
 def test_two_processes_build_the_same_index_at_once(fresh: Recipe) -> None:
     command = [sys.executable, "-c", BUILD, str(fresh.workspace), fresh.ontology, fresh.encoder]
     builders = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
