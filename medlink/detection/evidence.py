@@ -120,22 +120,21 @@ def candidates_of(
         or has only its own words.
     """
     seen = set()
-    for match in matcher.matches(doc.text, nested=True):
+    text = doc.text  # put together anew each time it is asked for
+    for match in matcher.matches(text, nested=True):
         start, end = (match.start, match.end) if nested else match.own
         if (start, end) not in seen:
             seen.add((start, end))
-            yield _of_match(doc, matcher, match, (start, end), tagging)
+            yield _of_match(matcher, match, _candidate(doc, text, (start, end), tagging))
     for span in tagging.spans(outside_bias=_OUTSIDE_BIAS) if tagging is not None else ():
         if (span.start, span.end) not in seen:
             seen.add((span.start, span.end))
-            yield _candidate(doc, (span.start, span.end), tagging)
+            yield _candidate(doc, text, (span.start, span.end), tagging)
 
 
-def _of_match(
-    doc: Doc, matcher: DictionaryMatcher, match: Match, span: tuple[int, int], tagging: Tagging | None
-) -> Candidate:
+def _of_match(matcher: DictionaryMatcher, match: Match, candidate: Candidate) -> Candidate:
     return replace(
-        _candidate(doc, span, tagging),
+        candidate,
         name="" if match.kind is Kind.EXACT else matcher.name_of(match),
         kind=match.kind,
         sure=match.sure,
@@ -144,9 +143,9 @@ def _of_match(
     )
 
 
-def _candidate(doc: Doc, span: tuple[int, int], tagging: Tagging | None) -> Candidate:
+def _candidate(doc: Doc, text: str, span: tuple[int, int], tagging: Tagging | None) -> Candidate:
     """A candidate that is no name of the lexicon."""
-    surface = doc.text[span[0] : span[1]]
+    surface = text[span[0] : span[1]]
     support = None
     if tagging is not None:
         tokens = doc.char_span(*span, alignment_mode="expand")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -213,13 +214,24 @@ def _goes_on(text: str, words: Words, reading: Reading) -> bool:
 
 def _without_wider(matches: Collection[Match]) -> list[Match]:
     """The matches without the parts of an enumeration that have a shorter match for the same names inside."""
-    by_row: dict[int, list[Match]] = {}
+    spans: dict[int, list[tuple[int, int]]] = {}
     for match in matches:
         for row in match.rows:
-            by_row.setdefault(row, []).append(match)
+            spans.setdefault(row, []).append((match.start, match.end))
+    for of_row in spans.values():
+        of_row.sort()
 
     def is_wider(match: Match) -> bool:
-        inside = (other for row in match.rows for other in by_row[row] if other is not match)
-        return any(match.start <= other.start and other.end <= match.end for other in inside)
+        return any(_has_inside(spans[row], match) for row in match.rows)
 
     return [match for match in matches if match.kind is not Kind.SHARED or not is_wider(match)]
+
+
+def _has_inside(spans: Sequence[tuple[int, int]], match: Match) -> bool:
+    """Whether another one of the sorted spans lies in a match."""
+    for start, end in (spans[place] for place in range(bisect_left(spans, (match.start, 0)), len(spans))):
+        if start >= match.end:
+            return False
+        if end <= match.end and (start, end) != (match.start, match.end):
+            return True
+    return False

@@ -129,9 +129,10 @@ class Support:
 
 
 def _support(label: str, logs: NDArray[np.float64], first: int, last: int) -> Support:
-    tags = np.exp(logs)
-    goes_on = tags[last, INSIDE] if last < len(tags) else 0.0
-    return Support(label, float(tags[first, BEGIN]), float(1 - tags[first:last, OUTSIDE].max()), float(1 - goes_on))
+    tags = np.exp(logs[first : last + 1])
+    n_tokens = last - first
+    goes_on = tags[n_tokens, INSIDE] if n_tokens < len(tags) else 0.0
+    return Support(label, float(tags[0, BEGIN]), float(1 - tags[:n_tokens, OUTSIDE].max()), float(1 - goes_on))
 
 
 class Recogniser:
