@@ -11,7 +11,7 @@ from operator import attrgetter
 from spacy.lang.en.stop_words import STOP_WORDS
 
 from medlink.detection.key_table import KeyTable
-from medlink.detection.name_forms import NameForm, Window
+from medlink.detection.name_forms import NameForm, Window, is_heading
 from medlink.detection.readings import Kind, Reading, readings
 from medlink.detection.typos import SpellChecker
 from medlink.detection.words import Gap, Words, content_words_of, stem
@@ -117,7 +117,7 @@ class DictionaryMatcher:
             elif admitted:
                 acronym = last - first == 1 and all(form.acronym for row in admitted for form in self._forms_of(row))
                 yield Match(start, end, admitted, (start, end), acronym=acronym)
-            elif Kind.VARIANT in self.kinds and window.gap is Gap.PLAIN:
+            elif Kind.VARIANT in self.kinds and window.gap is Gap.PLAIN and not is_heading(window):
                 alike = self._resembling(rows, tuple(map(stem, window.words)))
                 if alike:
                     yield Match(start, end, alike, (start, end), Kind.VARIANT)

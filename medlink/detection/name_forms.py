@@ -83,7 +83,7 @@ class NameForm:
             return False
         if window.gap is Gap.COMMA and window.follower.isalnum():
             return False
-        if window.follower == ":" and words in _HEADINGS:
+        if is_heading(window):
             return False
         return len(words) > 1 or self._admits_word(window)
 
@@ -112,6 +112,11 @@ class NameForm:
                 return False
             return not (window.shouted and word in STOP_WORDS)
         return word not in STOP_WORDS
+
+
+def is_heading(window: Window) -> bool:
+    """Whether a window is a heading of clinical notes, which is a name only by chance."""
+    return window.follower == ":" and reduce_words(window.words) in _HEADINGS
 
 
 def reduce_words(norms: tuple[str, ...]) -> tuple[str, ...]:

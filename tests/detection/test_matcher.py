@@ -24,6 +24,7 @@ NAMES = {
     "T:11": ["Memory impairment"],
     "T:12": ["ALL"],
     "T:13": ["Sleep disorder"],
+    "T:14": ["Allergy"],
 }
 LEXICON = lexicon_with(NAMES)
 EXACT = DictionaryMatcher(LEXICON)
@@ -65,6 +66,7 @@ def _found(text: str) -> list[tuple[str, str, str]]:
         ("weakness and muscle pain", []),
         ("renal cysts and agenesis syndrome", []),
         ("Alls", []),
+        ("ALLERGIES: none", []),
         ("hip. dysplasia of the left", []),
         ("", []),
     ],
