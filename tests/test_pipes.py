@@ -139,6 +139,7 @@ print([(ent.text, ent.kb_id_, ent._.medlink.concept_id) for ent in nlp(sys.argv[
 """
 
 
+@pytest.mark.slow
 def test_saved_pipeline_loads_in_a_fresh_process_without_the_workspace(
     nlp: Language, config: dict[str, Any], tmp_path: Path
 ) -> None:

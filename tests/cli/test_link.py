@@ -103,6 +103,7 @@ def test_link_names_and_skips_what_cannot_be_read(notes: Path, options: list[str
     assert "caf" not in result.stderr
 
 
+@pytest.mark.slow
 def test_link_changes_nothing_with_workers_or_order(notes: Path, options: list[str], tmp_path: Path) -> None:
     run("link", notes, "--out", tmp_path / "one.jsonl", *options)
     shuffled = [notes / f"{name}.txt" for name in "cab"]
