@@ -15,7 +15,6 @@ from medlink.formats.json_records import (
     JsonRecord,
     as_object,
     as_offset,
-    json_records,
     list_of,
     offset_of,
     shorten,
@@ -23,7 +22,7 @@ from medlink.formats.json_records import (
 )
 from medlink.formats.proposed import KEY, Reading, parse_carried, proposed_row
 from medlink.formats.units import Place, likelier_reader, to_utf16
-from medlink.formats.verdicts import Marked, Sheet, complete, cut, guarded, judge
+from medlink.formats.verdicts import Marked, Sheet, complete, cut, guarded_records, judge
 from medlink.records import Annotation, LinkedDocument, Rejected, Source
 
 TOOL = "doccano"
@@ -69,11 +68,7 @@ def read_doccano(file: BatchFile, reading: Reading) -> Iterator[Annotation | Rej
     """
     stem = file.inner.rpartition("/")[2]
     annotator = stem if file.in_archive and stem not in _SHARED else ""
-    for record in json_records(file, reading.limits):
-        if isinstance(record, Rejected):
-            yield record
-        else:
-            yield from guarded(record.source, record.raw, partial(_read, record, annotator, reading))
+    return guarded_records(file, reading, partial(_read, annotator=annotator, reading=reading))
 
 
 def _read(record: JsonRecord, annotator: str, reading: Reading) -> Iterator[Annotation | Rejected]:

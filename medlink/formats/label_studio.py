@@ -12,10 +12,20 @@ from medlink.errors import CorpusFormatError
 from medlink.formats.batch_files import BatchFile
 from medlink.formats.concept_ids import NIL, concept_in_label
 from medlink.formats.decision import decide, round_score
-from medlink.formats.json_records import JsonRecord, as_object, json_records, list_of, offset_of, text_of, time_of
+from medlink.formats.json_records import JsonRecord, as_object, list_of, offset_of, text_of, time_of
 from medlink.formats.proposed import KEY, Proposed, Reading, parse_carried, proposed_row, score_of
 from medlink.formats.units import likelier_reader
-from medlink.formats.verdicts import Marked, Sheet, complete, guarded, ignored, judge, piece, shorten_raw
+from medlink.formats.verdicts import (
+    Marked,
+    Sheet,
+    complete,
+    guarded,
+    guarded_records,
+    ignored,
+    judge,
+    piece,
+    shorten_raw,
+)
 from medlink.records import Annotation, Link, LinkedDocument, Proposal, Rejected, Source
 
 TOOL = "label-studio"
@@ -92,11 +102,7 @@ def read_label_studio(file: BatchFile, reading: Reading) -> Iterator[Annotation 
     more of a version's surfaces. The annotator is ``completed_by``: an e-mail address where the export holds it, else
     a number.
     """
-    for record in json_records(file, reading.limits):
-        if isinstance(record, Rejected):
-            yield record
-        else:
-            yield from guarded(record.source, record.raw, partial(_read, record, reading))
+    return guarded_records(file, reading, partial(_read, reading=reading))
 
 
 def _read(record: JsonRecord, reading: Reading) -> Iterator[Annotation | Rejected]:

@@ -11,9 +11,9 @@ from medlink.errors import CorpusFormatError
 from medlink.formats.batch_files import BatchFile
 from medlink.formats.concept_ids import NIL, concept_in_label, concept_of
 from medlink.formats.decision import decide, round_score
-from medlink.formats.json_records import JsonRecord, as_object, json_records, list_of, offset_of, text_of, time_of
+from medlink.formats.json_records import JsonRecord, as_object, list_of, offset_of, text_of, time_of
 from medlink.formats.proposed import KEY, Proposed, Reading, parse_carried, proposed_row, score_of
-from medlink.formats.verdicts import Marked, Sheet, answered, complete, cut, guarded, ignored, judge
+from medlink.formats.verdicts import Marked, Sheet, answered, complete, cut, guarded_records, ignored, judge
 from medlink.records import Annotation, Link, LinkedDocument, Proposal, Rejected, Verdict
 
 TOOL = "prodigy"
@@ -65,11 +65,7 @@ def read_prodigy(file: BatchFile, reading: Reading) -> Iterator[Annotation | Rej
 
     Offsets count code points. The annotator is ``_annotator_id``, else ``_session_id``; the time is ``_timestamp``.
     """
-    for record in json_records(file, reading.limits):
-        if isinstance(record, Rejected):
-            yield record
-        else:
-            yield from guarded(record.source, record.raw, partial(_read, record, reading))
+    return guarded_records(file, reading, partial(_read, reading=reading))
 
 
 def _read(record: JsonRecord, reading: Reading) -> Iterator[Annotation | Rejected]:

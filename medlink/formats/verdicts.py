@@ -7,10 +7,12 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 
 from medlink.errors import CorpusFormatError
+from medlink.formats.batch_files import BatchFile
 from medlink.formats.concept_ids import MAX_LABEL, NIL, concept_of
-from medlink.formats.json_records import shorten
+from medlink.formats.json_records import JsonRecord, json_records, shorten
 from medlink.formats.proposed import Proposed, Reading
 from medlink.formats.xml_tree import NO_XML
 from medlink.records import Annotation, Rejected, Source, Verdict
@@ -242,6 +244,17 @@ def guarded(
         yield Rejected(source, str(error), raw)
     except RecursionError:
         yield Rejected(source, "nested too deep", raw)
+
+
+def guarded_records(
+    file: BatchFile, reading: Reading, read: Callable[[JsonRecord], Iterable[Annotation | Rejected]]
+) -> Iterator[Annotation | Rejected]:
+    """What ``read`` gives for each JSON record of a file, guarded; see :func:`guarded` and :func:`json_records`."""
+    for record in json_records(file, reading.limits):
+        if isinstance(record, Rejected):
+            yield record
+        else:
+            yield from guarded(record.source, record.raw, partial(read, record))
 
 
 def _is_displaced(sheet: Sheet, span: Marked) -> bool:

@@ -9,31 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from medlink.cli.main import main
 from medlink.formats.writers import write_links
 from medlink.linking.linker import Linker
 from medlink.linking.recipe import Recipe
 from medlink.store.events import text_hash
+from tests.cli.conftest import Run
 from tests.conftest import TINY_OBO
 from tests.formats.annotating import NOTE, OTHER, answer_pubtator
 
 TEXT = "His fit was short. Renal cyst on the left. MI in 2019."
-
-Run = Callable[..., Result]
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
-    """Runs a command in a workspace of the test's own."""
-
-    def invoke(*arguments: str | Path, code: int = 0) -> Result:
-        result = CliRunner().invoke(main, [*map(str, arguments), "--workspace", str(tmp_path / "workspace")])
-        assert result.exit_code == code, result.output
-        return result
-
-    return invoke
 
 
 def row(surface: str, **fields: Any) -> dict[str, Any]:

@@ -4,33 +4,18 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
-from medlink.cli.main import main
 from medlink.cli.queue import FORMATS
 from medlink.formats.links_json import dump_line
 from medlink.formats.writers import FOLDER_FORMATS, write_links
+from tests.cli.conftest import Run
 from tests.formats.annotating import NOTE, OTHER
 
-Run = Callable[..., Result]
 N_WORDINGS = 5  # "fits" is in both notes
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
-    """Runs a command in a workspace of the test's own."""
-
-    def invoke(*arguments: str | Path, code: int = 0) -> Result:
-        result = CliRunner().invoke(main, [*map(str, arguments), "--workspace", str(tmp_path / "workspace")])
-        assert result.exit_code == code, result.output
-        return result
-
-    return invoke
 
 
 @pytest.fixture
