@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from operator import attrgetter
 from pathlib import Path
 
 import spacy
 from spacy.language import Language
-from spacy.tokens import Doc, Span, SpanGroup
-from spacy.util import filter_spans
+from spacy.tokens import Doc, Span
 
 from medlink.detection.attributes import SPANS_KEY
 from medlink.detection.decision import Decision, best_disjoint, load_decision
-from medlink.detection.dictionary import DictionaryDetector
+from medlink.detection.dictionary import DictionaryDetector, add_ents, set_group
 from medlink.detection.evidence import Candidate, candidates_of
 from medlink.detection.readings import Kind
 from medlink.detection.recogniser import Recogniser, load_recogniser
@@ -65,13 +63,9 @@ class MentionDetector(DictionaryDetector):
         probabilities = [probability for _, probability in scored]
         if self.nested:
             likely = [span for span, p in zip(spans, probabilities, strict=True) if p >= self.keep]
-            group = {(span.start, span.end): span for span in (*likely, *doc.ents)}
-            ordered = sorted(group.values(), key=attrgetter("start", "end"))
-            doc.spans[self.spans_key] = SpanGroup(doc, name=self.spans_key, spans=ordered)
+            set_group(doc, self.spans_key, (*likely, *doc.ents))
         chosen = best_disjoint([(span.start, span.end) for span in spans], probabilities, keep=self.keep)
-        taken = {token.i for ent in doc.ents for token in ent}
-        free = (spans[place] for place in chosen if taken.isdisjoint(range(spans[place].start, spans[place].end)))
-        doc.ents = (*doc.ents, *filter_spans(free))
+        add_ents(doc, (spans[place] for place in chosen))
         return doc
 
     def score(self, doc: Doc) -> list[tuple[Candidate, float]]:

@@ -74,10 +74,8 @@ class DictionaryDetector:
         grown = (doc.char_span(start, end, label=LABEL, alignment_mode="expand") for start, end in found)
         spans = [span for span in grown if span is not None]
         if self.nested:
-            doc.spans[self.spans_key] = SpanGroup(doc, name=self.spans_key, spans=_in_order((*doc.ents, *spans)))
-        taken = {token.i for ent in doc.ents for token in ent}
-        free = (span for span in spans if taken.isdisjoint(range(span.start, span.end)))
-        doc.ents = (*doc.ents, *filter_spans(free))
+            set_group(doc, self.spans_key, (*doc.ents, *spans))
+        add_ents(doc, spans)
         return doc
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
@@ -107,9 +105,17 @@ class DictionaryDetector:
             return self.from_disk(folder)
 
 
-def _in_order(spans: Iterable[Span]) -> list[Span]:
-    """The spans by offsets, one of each."""
-    return sorted({(span.start, span.end): span for span in spans}.values(), key=attrgetter("start", "end"))
+def set_group(doc: Doc, key: str, spans: Iterable[Span]) -> None:
+    """Make spans the span group of that name, by offsets, of several with the same offsets the last."""
+    ordered = sorted({(span.start, span.end): span for span in spans}.values(), key=attrgetter("start", "end"))
+    doc.spans[key] = SpanGroup(doc, name=key, spans=ordered)
+
+
+def add_ents(doc: Doc, spans: Iterable[Span]) -> None:
+    """Add to ``doc.ents`` the spans that overlap none of them, of those that overlap each other the longest."""
+    taken = {token.i for ent in doc.ents for token in ent}
+    free = (span for span in spans if taken.isdisjoint(range(span.start, span.end)))
+    doc.ents = (*doc.ents, *filter_spans(free))
 
 
 @Language.factory(

@@ -79,9 +79,7 @@ FEATURES = (
     "total",
 )
 #: How many of the features need no recogniser.
-N_PLAIN_FEATURES = 15
-
-
+N_PLAIN_FEATURES = FEATURES.index("begins")
 _READ = (Kind.VARIANT, Kind.MISSPELT, Kind.SWAPPED, Kind.INSERTED, Kind.SHARED)
 
 

@@ -81,17 +81,21 @@ def are_family(one: str, other: str) -> bool:
 
 
 @cache
+def _family_groups() -> Mapping[str, tuple[str, ...]]:
+    """Of each stem its family, in which each goes with all others."""
+    return _join({}, [pair for pair in _pairs() if pair.is_family], least=1.0)
+
+
+@cache
 def _families() -> Mapping[str, str]:
-    """Of each stem the one that stands for its family, in which each goes with all others."""
-    return _leaders(_join({}, [pair for pair in _pairs() if pair.is_family], least=1.0))
+    """Of each stem the one that stands for its family."""
+    return _leaders(_family_groups())
 
 
 @cache
 def _classes() -> Mapping[str, str]:
     """Of each stem the one that stands for its class: families that are surely swapped."""
-    pairs = [pair for pair in _pairs() if pair.is_family]
-    families = _join({}, pairs, least=1.0)
-    return _leaders(_join(families, [pair for pair in _pairs() if pair.is_sure], least=_MOST))
+    return _leaders(_join(_family_groups(), [pair for pair in _pairs() if pair.is_sure], least=_MOST))
 
 
 def _join(groups: Mapping[str, tuple[str, ...]], pairs: Sequence[_Pair], *, least: float) -> dict[str, tuple[str, ...]]:
@@ -132,12 +136,3 @@ def word_class(stem: str) -> str:
     (True, False)
     """
     return _classes().get(stem, stem)
-
-
-def sameness(one: str, other: str) -> float:
-    """How surely one stem stands for another, in [0, 1]: 1 for itself, 0 where nothing is known.
-
-    >>> sameness("renal", "renal"), sameness("renal", "hand"), sameness("renal", "kidney") > 0.9
-    (1.0, 0.0, True)
-    """
-    return 1.0 if one == other else word_variants().get(one, {}).get(other, 0.0)
