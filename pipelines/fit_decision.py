@@ -13,7 +13,7 @@ import json
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,66 +26,25 @@ from medlink.detection.detector import MentionDetector
 from medlink.detection.evidence import FEATURES, N_PLAIN_FEATURES, Candidate, features_of
 from medlink.detection.pipeline import build_detector
 from medlink.detection.readings import Kind
-from medlink.detection.settings import DEFAULT_NER, STYLES, DetectionSettings
+from medlink.detection.settings import DEFAULT_NER
 from medlink.evaluation.annotations import Annotation, Corpus
 from medlink.evaluation.concept_map import ConceptMap
 from medlink.evaluation.corpora import read_corpus
-from medlink.evaluation.gsc import gsc_dev_documents
 from medlink.linking.assemble import load_lexicon
 from medlink.linking.recipe import Recipe
 from medlink.ontology.lexicon import Lexicon
 from medlink.store.workspace import default_workspace_root
+from pipelines.bench.notes import TASKS, Task, cut_to_split
 
 OUT = Path("medlink/detection/decision.json")
 _REGULARISATION = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A corpus and the ontology that it is annotated with.
-
-    :param splits: files without and with the recogniser.
-    :param style: of the recogniser.
-    :param nested: whether mentions inside others are annotated.
-    """
-
-    form: str
-    splits: tuple[str, str]
-    ontology: str
-    kind: str = ""
-    style: str = STYLES[0]
-    nested: bool = False
-
-
-TASKS = {
-    "bc5cdr-disease": Task(
-        "pubtator",
-        ("bc5cdr/CDR_TrainingSet.PubTator.txt", "bc5cdr/CDR_DevelopmentSet.PubTator.txt"),
-        "medic-2012/medic_06Jul2012.txt",
-        "Disease",
-    ),
-    "bc5cdr-chemical": Task(
-        "pubtator",
-        ("bc5cdr/CDR_TrainingSet.PubTator.txt", "bc5cdr/CDR_DevelopmentSet.PubTator.txt"),
-        "mesh-chemicals",
-        "Chemical",
-    ),
-    "ncbi-disease": Task(
-        "pubtator",
-        ("ncbi-disease/NCBItrainset_corpus.txt", "ncbi-disease/NCBIdevelopset_corpus.txt"),
-        "medic-2012/medic_06Jul2012.txt",
-        style="ncbi-disease",
-    ),
-    "hpo-gsc2024": Task("gsc", ("hpo-gsc2024", "hpo-gsc2024"), "hpo", nested=True),
-}
-
-
 def read_task(data: Path, task: Task, *, recogniser: bool) -> Corpus:
     """The documents of a task that count here."""
-    corpus = read_corpus([data / task.splits[recogniser]], task.form)
-    if task.form == "gsc":
-        corpus = corpus.of_documents(set(gsc_dev_documents(document.id for document in corpus.documents)))
-    return corpus.of_kinds(frozenset({task.kind} if task.kind else ()))
+    split = "dev" if recogniser or "all" in task.files else "train"
+    corpus = read_corpus([data / (task.files.get("all") or task.files[split])], task.form)
+    return cut_to_split(corpus, task, split).of_kinds(frozenset(task.kinds))
 
 
 def is_mention(candidate: Candidate, gold: list[Annotation], concepts: frozenset[str]) -> bool:
@@ -106,7 +65,7 @@ def examples_of(
     corpus: Corpus, lexicon: Lexicon, task: Task, *, recogniser: bool
 ) -> Iterator[tuple[NDArray[np.float64], bool]]:
     """The features of all candidates, and whether they are mentions."""
-    settings = DetectionSettings(nested=task.nested, ner=DEFAULT_NER if recogniser else None, style=task.style)
+    settings = replace(task.detection, ner=DEFAULT_NER if recogniser else None)
     nlp = build_detector(lexicon, settings=settings)
     detector = nlp.get_pipe("medlink_detector")
     assert isinstance(detector, MentionDetector)  # noqa: S101
@@ -119,7 +78,7 @@ def examples_of(
         nlp.get_pipe("medlink_sentences")(doc)
         candidates = detector.candidates(doc)
         for candidate in candidates:
-            if not (task.nested or recogniser) and _is_inside(candidate, candidates):
+            if not (task.detection.nested or recogniser) and _is_inside(candidate, candidates):
                 continue
             meant = {concepts.concept(posting.concept_id) for posting in lexicon.lookup(candidate.name)}
             yield features_of(candidate), is_mention(candidate, gold[document.id], frozenset(meant))
@@ -139,15 +98,16 @@ def _is_inside(candidate: Candidate, others: list[Candidate]) -> bool:
 def fit(data: Path, *, recogniser: bool) -> dict[str, float]:
     """The weights, each corpus as heavy as the others."""
     rows, labels, weights = [], [], []
-    for name, task in TASKS.items():
-        if recogniser and task.nested:
+    for task in TASKS:
+        if recogniser and task.detection.nested:
             continue  # it was trained on corpora without nested mentions, and would call the inner ones wrong
-        ontology = str(data / task.ontology) if "/" in task.ontology else task.ontology
+        file = data / task.ontology
+        ontology = str(file) if file.is_file() else task.ontology
         lexicon = load_lexicon(Recipe(default_workspace_root(), ontology=ontology))
         corpus = read_task(data, task, recogniser=recogniser)
         found = list(examples_of(corpus, lexicon, task, recogniser=recogniser))
         n_mentions = sum(label for _, label in found)
-        sys.stdout.write(f"{name}: {len(found)} candidates, {n_mentions} of them mentions\n")
+        sys.stdout.write(f"{task.name}: {len(found)} candidates, {n_mentions} of them mentions\n")
         rows += [row for row, _ in found]
         labels += [label for _, label in found]
         weights += [1000 / n_mentions] * len(found)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import random
-import re
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,6 +24,8 @@ from medlink.detection.recogniser import HEADS, Recogniser, windows_of
 from medlink.detection.tokens import tokenise_by_words
 from medlink.encoder.default import named_folder
 from medlink.encoder.tagger import BEGIN, INSIDE, OUTSIDE, Tagger, load_tagger
+from medlink.evaluation.corpora import read_corpus
+from pipelines.bench.notes import BC5CDR, NCBI
 
 _IGNORED = -100
 _CHECKPOINT = "checkpoint.pt"
@@ -75,30 +76,21 @@ class Example:
     classes: tuple[tuple[int, ...], ...]
 
 
-_CORPORA = {
-    "ncbi-disease": ("ncbi-disease/NCBI{}set_corpus.txt", ("train", "develop")),
-    "bc5cdr": ("bc5cdr/CDR_{}Set.PubTator.txt", ("Training", "Development")),
-}
+_CORPORA = {"ncbi-disease": NCBI, "bc5cdr": BC5CDR}
 
 
-def read_corpus(data: Path, name: str, *, dev: bool) -> list[Annotated]:
-    """One split of a corpus, each document once; mentions whose offsets do not fit their text are left out."""
-    pattern, splits = _CORPORA[name]
+def read_annotated(data: Path, name: str, split: str) -> list[Annotated]:
+    """One split of a corpus; mentions whose offsets do not fit their text are left out."""
+    corpus = read_corpus([data / _CORPORA[name][split]], "pubtator")
     heads = frozenset(head for head in HEADS if head.startswith(f"{name}/"))
-    text = (data / pattern.format(splits[dev])).read_text(encoding="utf-8")
-    documents: dict[str, Annotated] = {}
-    for record in re.split(r"\n\s*\n", text.strip()):
-        lines = record.strip().split("\n")
-        title, abstract = (line.split("|", 2)[2] for line in lines[:2])
-        body = f"{title} {abstract}"
-        fields = [line.split("\t") for line in lines[2:]]
-        spans = {
-            (int(row[1]), int(row[2]), f"{name}/{'Chemical' if row[4] == 'Chemical' else 'Disease'}")
-            for row in fields
-            if len(row) >= 5 and row[1].isdigit() and body[int(row[1]) : int(row[2])] == row[3]
-        }
-        documents[lines[0].split("|")[0]] = Annotated(body, tuple(sorted(spans)), heads)
-    return list(documents.values())
+    texts = {document.id: document.text for document in corpus.documents}
+    spans: dict[str, set[tuple[int, int, str]]] = {doc_id: set() for doc_id in texts}
+    for mention in corpus.annotations:
+        if texts[mention.doc_id][mention.start : mention.end] == mention.surface:
+            # NCBI Disease has several types of diseases
+            label = "Chemical" if mention.kind == "Chemical" else "Disease"
+            spans[mention.doc_id].add((mention.start, mention.end, f"{name}/{label}"))
+    return [Annotated(text, tuple(sorted(spans[doc_id])), heads) for doc_id, text in texts.items()]
 
 
 def classes(doc: Doc, annotated: Annotated, window: Sequence[int]) -> tuple[tuple[int, ...], ...]:
@@ -126,7 +118,7 @@ def read_examples(data: Path, tagger: Tagger) -> list[Example]:
     """The windows of all train splits."""
     nlp, examples = reader(), []
     for name in _CORPORA:
-        for annotated in read_corpus(data, name, dev=False):
+        for annotated in read_annotated(data, name, "train"):
             doc = nlp(annotated.text)
             for window, pieces in windows_of(doc, tagger):
                 examples.append(Example(tuple(pieces), classes(doc, annotated, window)))
@@ -221,7 +213,7 @@ def evaluate(folder: Path, tower: Path, data: Path, limit: int | None = None) ->
     tagger = load_tagger(folder, tower)
     for head in HEADS:
         style = head.partition("/")[0]
-        documents = read_corpus(data, style, dev=True)[:limit]
+        documents = read_annotated(data, style, "dev")[:limit]
         yield {"head": head, "n": len(documents), **score(Recogniser(tagger, style=style), documents, head)}
 
 
