@@ -25,6 +25,8 @@ _MAX_MEMBERS = 100_000
 _SUSPECT_BYTES, _SUSPECT_RATIO = 10_000_000, 100
 #: What reading a damaged file or archive raises.
 READ_ERRORS = (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
+# What a library that checks little raises on bytes whose parts do not fit each other.
+PARSE_ERRORS = (ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)

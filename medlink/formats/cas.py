@@ -13,7 +13,7 @@ from typing import Any
 
 from medlink.errors import CorpusFormatError, SettingError
 from medlink.extras import import_extra
-from medlink.formats.batch_files import BatchFile
+from medlink.formats.batch_files import PARSE_ERRORS, BatchFile
 from medlink.formats.cas_layers import (
     IDENTIFIER,
     NAMED_ENTITY,
@@ -38,17 +38,7 @@ _UNMAPPED = re.compile(r"external offset \[(\d+)\]")
 _OBO_CURIE = re.compile(r"([A-Za-z]+):([0-9]+)")
 _OBO_IRI = "http://purl.obolibrary.org/obo/"
 # What the library raises on a CAS that is not one; it checks little before it takes a file apart.
-_LIBRARY_ERRORS = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    LookupError,
-    RecursionError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    SyntaxError,
-)
+_LIBRARY_ERRORS = (*PARSE_ERRORS, RuntimeError, SyntaxError)
 
 
 def write_cas_xmi(links: Iterable[LinkedDocument], folder: Path) -> Iterator[Path]:

@@ -16,7 +16,7 @@ from spacy.util import filter_spans
 from spacy.vocab import Vocab
 
 from medlink.errors import CorpusFormatError
-from medlink.formats.batch_files import BatchFile, Limits
+from medlink.formats.batch_files import PARSE_ERRORS, BatchFile, Limits
 from medlink.formats.concept_ids import NIL, concept_in_label, concept_of
 from medlink.formats.links_json import link_row
 from medlink.formats.proposed import Proposed, Reading, parse_carried
@@ -71,16 +71,7 @@ def _span(doc: Doc, link: Link) -> Span | None:
 
 
 # What spaCy and numpy raise on bytes that are no DocBin, or on one whose parts do not fit each other.
-_LIBRARY_ERRORS = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    LookupError,
-    RecursionError,
-    TypeError,
-    ValueError,
-    MemoryError,
-)
+_LIBRARY_ERRORS = (*PARSE_ERRORS, MemoryError)
 
 
 def read_docbin(file: BatchFile, reading: Reading) -> Iterator[Annotation | Rejected]:
