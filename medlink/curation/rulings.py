@@ -39,7 +39,7 @@ def _at_place(decision: Decision, resolve: Resolve | None) -> Ruling:
     span = decision.span
     heard = [entry for outcome, entry in decision.votes if outcome == decision.outcome]
     said = [entry.event.annotation for entry in heard]
-    rejected = {(resolve(key) if resolve else None) or key for one in said for key in _rejected(one)}
+    rejected = {(resolve(key) if resolve else None) or key for one in said for key in rejected_concepts(one)}
     return Ruling(
         surface=span.surface,
         key=wording_key(next((one.expanded for one in said if one.expanded), span.surface)),
@@ -54,7 +54,7 @@ def _at_place(decision: Decision, resolve: Resolve | None) -> Ruling:
     )
 
 
-def _rejected(annotation: Annotation) -> Iterator[str]:
+def rejected_concepts(annotation: Annotation) -> Iterator[str]:
     """What the annotation says that the mention does not mean: what was shown and left, and what was corrected."""
     yield from annotation.rejected
     if annotation.verdict in (Verdict.CORRECT, Verdict.NIL, Verdict.NOT_A_MENTION) and annotation.proposed:
