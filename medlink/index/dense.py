@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medlink.index.neighbours import Neighbours, best_rows
-from medlink.index.vectors import NameVectors, make_matrix
+from medlink.index.vectors import NameVectors, check_finite, make_matrix
 
 VECTORS_FILE = "vectors.npy"
 
@@ -60,6 +60,7 @@ class DenseIndex:
         """
         if not len(vectors):
             return self
+        check_finite(vectors, first=len(self.vectors))
         more = copy(self)
         more.vectors = self.vectors.above(vectors)
         more._searched = (*self._searched, _flat(NameVectors.of(vectors)))
