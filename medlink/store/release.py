@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -15,7 +16,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from medlink import __version__
 from medlink.errors import ArtifactError, SettingError
-from medlink.store.artifacts import Facts, FileEntry, Manifest, read_manifest
+from medlink.store.artifacts import Facts, FileEntry, Manifest, read_manifest, write_artifact
 from medlink.store.events import to_stamp
 
 KIND = "release.v1"
@@ -170,6 +171,20 @@ def open_release(folder: Path) -> Release:
     except (ValidationError, SettingError) as error:
         raise ArtifactError("a release's facts cannot be read", where=str(folder), got=str(error)) from error
     return Release(folder.name, folder, facts, manifest.files)
+
+
+def copy_release(release: Release, parent: Path) -> Release:
+    """The release once more, as a folder in ``parent``: what links depend on, neither memory nor report card."""
+
+    def fill(target: Path) -> Facts:
+        for name in release.files:
+            if name not in _SILENT:
+                (target / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(release.folder / name, target / name)
+        return release.facts.to_facts()
+
+    write_artifact(parent / release.id, fill, kind=KIND)
+    return open_release(parent / release.id)
 
 
 def content_hash(manifest: Manifest) -> str:
