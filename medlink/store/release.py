@@ -140,14 +140,7 @@ class Release:
 
         :raises ArtifactError: when it is no JSON object.
         """
-        path = self._path(CARD_JSON)
-        try:
-            figures = json.loads(path.read_text(encoding="utf-8")) if path else {}
-        except ValueError as error:
-            raise ArtifactError("a report card cannot be read", where=str(path), got=type(error).__name__) from error
-        if not isinstance(figures, dict):
-            raise ArtifactError("a report card cannot be read", where=str(path), expected="an object")
-        return figures
+        return read_figures(self.folder)
 
     def _path(self, name: str) -> Path | None:
         return self.folder / name if name in self.files else None
@@ -185,6 +178,21 @@ def copy_release(release: Release, parent: Path) -> Release:
 
     write_artifact(parent / release.id, fill, kind=KIND)
     return open_release(parent / release.id)
+
+
+def read_figures(folder: Path) -> dict[str, Any]:
+    """What the report card in a folder says; empty without one.
+
+    :raises ArtifactError: when it is no JSON object.
+    """
+    path = folder / CARD_JSON
+    try:
+        figures = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except ValueError as error:
+        raise ArtifactError("a report card cannot be read", where=str(path), got=type(error).__name__) from error
+    if not isinstance(figures, dict):
+        raise ArtifactError("a report card cannot be read", where=str(path), expected="an object")
+    return figures
 
 
 def content_hash(manifest: Manifest) -> str:

@@ -14,7 +14,17 @@ from filelock import FileLock
 from medlink.errors import ArtifactError, SettingError, UnknownNameError
 from medlink.store.artifacts import Facts, Manifest, write_named_artifact
 from medlink.store.pointer import Pointer, read_pointer, write_pointer
-from medlink.store.release import BASE, ID, KIND, Release, ReleaseFacts, check_parts, content_hash, open_release
+from medlink.store.release import (
+    BASE,
+    ID,
+    KIND,
+    Release,
+    ReleaseFacts,
+    check_parts,
+    content_hash,
+    open_release,
+    read_figures,
+)
 
 # Files of this many bytes that a release has in common with its parent are kept once.
 _LARGE = 1 << 16
@@ -51,13 +61,14 @@ class ReleaseStore:
 
         :param fill: writes the parts into the folder that it is given: copies of the parent's, or its own.
         :raises UnknownNameError: when there is no such parent.
-        :raises ArtifactError: when a part is missing or not known, or the folder cannot be written.
+        :raises ArtifactError: when a part is missing, not known or no report card, or the folder cannot be written.
         """
         parent = None if facts.parent == BASE else self.get(facts.parent)
 
         def fill_all(target: Path) -> Facts:
             fill(target)
             check_parts(target)
+            read_figures(target)  # a card that cannot be read is refused here, not whenever somebody lists releases
             if parent:
                 _share_files(target, parent)
             return facts.to_facts()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from medlink.encoder.adapter import Adapter
 from medlink.errors import ArtifactError, EncoderError, SettingError, UnknownNameError
 from medlink.formats.links_json import dump_line
+from medlink.linking.annotator import BATCH
 from medlink.linking.assemble import load_annotator, load_linker
 from medlink.linking.context import DEFAULT_CONTEXT, ContextWeights
 from medlink.linking.explain import explain_query
@@ -22,6 +24,7 @@ from medlink.linking.portable import read_linker, write_linker
 from medlink.linking.ranker import Ranker, default_ranker
 from medlink.linking.recipe import Recipe, choose_release
 from medlink.linking.settings import DEFAULT_THRESHOLD, LinkerSettings
+from medlink.linking.workers import annotate
 from medlink.records import Document
 from medlink.store.release import BASE, Release
 from medlink.store.releases import ReleaseStore
@@ -164,6 +167,22 @@ def test_choose_release_says_what_to_do_when_the_current_one_is_gone(base: Recip
     shutil.rmtree(release.folder)
     with pytest.raises(ArtifactError, match="medlink releases promote"):
         choose_release(base, None)
+
+
+def test_run_keeps_the_release_that_it_began_with(base: Recipe, pair_folder: Path) -> None:
+    store = ReleaseStore(Workspace(base.workspace).releases)
+    first = make_release(base.workspace, pair_folder)
+    second = make_release(base.workspace, pair_folder, threshold=0.5)
+    store.promote(first.id)
+
+    def notes() -> Iterator[Document]:
+        yield Document("a", NOTE)
+        store.promote(second.id)
+        yield from (Document(f"b{number}", NOTE) for number in range(BATCH))
+
+    linked = list(annotate(notes(), choose_release(base, None)))
+    assert {link.release for document in linked for link in document.links} == {first.id}
+    assert len(linked) == BATCH + 1
 
 
 def portable(base: Recipe, pair_folder: Path, folder: Path) -> Linker:

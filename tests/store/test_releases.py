@@ -291,11 +291,11 @@ def test_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:
         ReleaseStore(tmp_path / "file" / "releases").promote(BASE)
 
 
-def test_card_that_is_no_object_is_told(store: ReleaseStore) -> None:
-    for card in ("[1]", "{"):
-        release = store.create(lambda folder, card=card: fill(folder, card=card), facts())  # type: ignore[misc]
-        with pytest.raises(ArtifactError, match=r"card\.json"):
-            release.figures()
+@pytest.mark.parametrize("card", ["[1]", "{"])
+def test_create_refuses_a_card_that_is_no_object(store: ReleaseStore, card: str) -> None:
+    with pytest.raises(ArtifactError, match=r"card\.json"):
+        store.create(lambda folder: fill(folder, card=card), facts())
+    assert store.all() == ()
 
 
 def kill_at_any_moment(store: ReleaseStore, *, n_kills: int, seed: int) -> int:
