@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 from medlink import __version__
@@ -15,6 +16,7 @@ from medlink.index.name_index import NameIndex
 from medlink.linking.annotator import Annotator
 from medlink.linking.indexes import obtain_index
 from medlink.linking.linker import Linker
+from medlink.linking.parts import parts_of
 from medlink.linking.ranker import default_ranker
 from medlink.linking.recipe import Recipe
 from medlink.ontology.catalogue import Catalogue, Entry, default_folder, load_ontology, source_path
@@ -49,13 +51,24 @@ def link_to(recipe: Recipe, lexicon: Lexicon, *, show_progress: bool = False) ->
 
 
 def make_linker(recipe: Recipe, lexicon: Lexicon, index: NameIndex) -> Linker:
-    """The linker of ready parts.
+    """The linker of ready lexicon and index, with the parts of the recipe's release.
 
     :param index: of the lexicon's names under the recipe's encoder.
+    :raises ArtifactError: when the release is missing or damaged.
     """
+    parts, settings = parts_of(recipe), recipe.linking
     encoder = _encoder(recipe)
-    ranker = default_ranker(len(encoder.towers))
-    return Linker(lexicon, index, encoder, ranker, recipe.linking, recipe.corrections)
+    return Linker(
+        lexicon,
+        index,
+        encoder,
+        parts.ranker or default_ranker(len(encoder.towers)),
+        settings if settings.threshold is not None else replace(settings, threshold=parts.settings.threshold),
+        corrections=recipe.corrections,
+        context=parts.context,
+        adapter=parts.adapter,
+        release_folder=parts.release,
+    )
 
 
 def load_lexicon(recipe: Recipe, *, show_progress: bool = False) -> Lexicon:
@@ -111,8 +124,12 @@ def load_index(lexicon: Lexicon, recipe: Recipe, *, show_progress: bool = False)
 
 
 def _encoder(recipe: Recipe, *, dtype: str = "float32") -> Encoder:
-    settings = EncoderSettings(pooling=recipe.pooling, device=recipe.device, dtype=dtype, n_threads=recipe.n_threads)
-    return load_encoder(recipe.encoder, settings)
+    """The encoder of names: no adapter is in it."""
+    parts = parts_of(recipe)
+    settings = EncoderSettings(
+        pooling=parts.settings.pooling, device=recipe.device, dtype=dtype, n_threads=recipe.n_threads
+    )
+    return load_encoder(parts.encoder, settings)
 
 
 def _safe_name(file: Path) -> str:

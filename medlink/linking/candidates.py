@@ -46,6 +46,7 @@ def find_names(
     indexes.
 
     :param queries: *Shape:* (n_queries,), normalised and distinct, none empty.
+    :param encoder: of queries.
     :param n_neighbours: names to take from each index.
     """
     exact = [lexicon.row_of(query) for query in queries]

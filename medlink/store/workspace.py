@@ -47,6 +47,11 @@ class Workspace:
         return self.root / "ledger.sqlite"
 
     @property
+    def releases(self) -> Path:
+        """What was learned from the ledger: one folder for each release, and which of them is current."""
+        return self.root / "releases"
+
+    @property
     def quarantine(self) -> Path:
         """Records of annotation files that could not be taken in, to be mended."""
         return self.root / "quarantine"
