@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from medlink import __version__
 from medlink.detection.attributes import SPANS_KEY
@@ -14,13 +17,13 @@ from medlink.encoder.protocol import Encoder
 from medlink.encoder.transformer import EncoderSettings, fastest_dtype
 from medlink.index.name_index import NameIndex
 from medlink.linking.annotator import Annotator
-from medlink.linking.indexes import obtain_index
+from medlink.linking.indexes import name_vectors, obtain_index
 from medlink.linking.linker import Linker
 from medlink.linking.parts import parts_of
 from medlink.linking.ranker import default_ranker
 from medlink.linking.recipe import Recipe
 from medlink.ontology.catalogue import Catalogue, Entry, default_folder, load_ontology, source_path
-from medlink.ontology.lexicon import Lexicon, with_names
+from medlink.ontology.lexicon import Lexicon, extended_lexicon, with_names
 from medlink.ontology.persistence import normaliser_hash, read_lexicon, write_lexicon
 from medlink.store.artifacts import Facts, file_sha256, obtain_artifact
 from medlink.store.workspace import Workspace
@@ -34,9 +37,10 @@ def load_annotator(recipe: Recipe, *, show_progress: bool = False) -> Annotator:
 
 
 def make_annotator(recipe: Recipe, linker: Linker) -> Annotator:
-    """The annotator of a ready linker; it finds what the linker's lexicon names, and wordings annotators confirmed."""
-    names = linker.corrections.new_names(linker.lexicon)
-    detector = build_detector(with_names(linker.lexicon, names), settings=recipe.detection)
+    """The annotator of a ready linker; it finds what the ontology names, and wordings that annotators decided alike."""
+    lexicon = linker.ontology or linker.lexicon
+    names = linker.corrections.new_names(lexicon)
+    detector = build_detector(with_names(lexicon, names), settings=recipe.detection)
     return Annotator(detector, linker, spans_key=SPANS_KEY if recipe.detection.nested else None)
 
 
@@ -53,14 +57,18 @@ def link_to(recipe: Recipe, lexicon: Lexicon, *, show_progress: bool = False) ->
 def make_linker(recipe: Recipe, lexicon: Lexicon, index: NameIndex) -> Linker:
     """The linker of ready lexicon and index, with the parts of the recipe's release.
 
+    What annotators called by a concept is a name of it from now on, beside the ontology's own.
+
     :param index: of the lexicon's names under the recipe's encoder.
     :raises ArtifactError: when the release is missing or damaged.
     """
     parts, settings = parts_of(recipe), recipe.linking
     encoder = _encoder(recipe)
+    aliases = recipe.corrections.aliases(lexicon)
+    extended = extended_lexicon(lexicon, aliases)
     return Linker(
-        lexicon,
-        index,
+        extended,
+        _extend(index, extended.names[len(lexicon.names) :], recipe),
         encoder,
         parts.ranker or default_ranker(len(encoder.towers)),
         settings if settings.threshold is not None else replace(settings, threshold=parts.settings.threshold),
@@ -68,7 +76,17 @@ def make_linker(recipe: Recipe, lexicon: Lexicon, index: NameIndex) -> Linker:
         context=parts.context,
         adapter=parts.adapter,
         release_folder=parts.release,
+        ontology=lexicon,
     )
+
+
+def _extend(index: NameIndex, aliases: Sequence[str], recipe: Recipe) -> NameIndex:
+    """The index with annotators' wordings behind its names."""
+    if not aliases:
+        return index
+    encoder = _encoder(recipe, dtype=fastest_dtype(recipe.device))
+    vectors = name_vectors(aliases, encoder, Workspace(recipe.workspace), label="aliases")
+    return index.extended(aliases, vectors.take(np.arange(len(aliases))).astype(np.float32))
 
 
 def load_lexicon(recipe: Recipe, *, show_progress: bool = False) -> Lexicon:

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from medlink.linking.experience import Experience
 from medlink.linking.ranker import trust
-from medlink.ontology.lexicon import Lexicon
+from medlink.ontology.lexicon import ALIAS, Lexicon
 from medlink.records import TELLING, Candidate, Mention, Ruling
 from medlink.text import flatten, normalise, wording_key
 
@@ -105,6 +106,27 @@ class Corrections:
         }
         return tuple(sorted(found))
 
+    def aliases(self, lexicon: Lexicon) -> tuple[tuple[str, str], ...]:
+        """The decided mentions as names: each distinct query and concept that are not already name and bearer, sorted.
+
+        Also what annotators call by different concepts is here, as a name of each: the ranker decides between them.
+        """
+        found = {
+            (ruling.query, concept_id)
+            for ruling in self._places.values()
+            if ruling.query and ruling.concept_id and (concept_id := lexicon.resolve(ruling.concept_id))
+        }
+        return tuple(
+            (query, concept_id)
+            for query, concept_id in sorted(found)
+            if all(posting.concept_id != concept_id for posting in lexicon.lookup(query))
+        )
+
+    @cached_property
+    def experience(self) -> Experience:
+        """What the rulings say of concepts."""
+        return Experience.of(self.rulings)
+
     @cached_property
     def _places(self) -> dict[tuple[str, int, int], Ruling]:
         return {ruling.place: ruling for ruling in self.rulings if ruling.place is not None}
@@ -132,7 +154,8 @@ def describe_ruling(corrected: Corrected, lexicon: Lexicon) -> tuple[str, ...]:
 def _is_doubtful(ruling: Ruling, mention: Mention, lexicon: Lexicon) -> bool:
     if ruling.place or ruling.section or ruling.n_documents >= TELLING:
         return False
-    return len({posting.concept_id for posting in lexicon.lookup(mention.query)}) > 1
+    own = {posting.concept_id for posting in lexicon.lookup(mention.query) if posting.name.kind != ALIAS}
+    return len(own) > 1
 
 
 def _name(concept_id: str, lexicon: Lexicon) -> str:

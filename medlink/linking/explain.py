@@ -82,10 +82,12 @@ def _explain_ranking(query: str, linker: Linker) -> Explanation:
         return Explanation(query, "", (), (), None, ("There is no letter or digit to look up.",))
     settings = linker.settings
     (matches,) = linker.find([normal])
-    candidates = rank_concepts(matches, linker.lexicon, linker.ranker, linker.rarity)[: settings.top_k]
+    candidates = rank_concepts(matches, linker.lexicon, linker.ranker, linker.rarity, linker.experience)[
+        : settings.top_k
+    ]
     if not candidates:
         return Explanation(query, normal, (), (), None, ("No name of the ontology shares anything with it.",))
-    features = describe_matches(matches, linker.lexicon, linker.rarity)
+    features = describe_matches(matches, linker.lexicon, linker.rarity, linker.experience)
     best = best_names(normal, features, linker.ranker)
     winner, *others = candidates
     first, second = best[winner.concept_id], best[others[0].concept_id] if others else None

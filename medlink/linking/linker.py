@@ -14,6 +14,7 @@ from medlink.linking.cache import RecentCache
 from medlink.linking.candidates import NameMatches, find_names
 from medlink.linking.context import DEFAULT_CONTEXT, ContextWeights, rank_together
 from medlink.linking.corrections import Corrections
+from medlink.linking.experience import Experience
 from medlink.linking.ranker import Ranker, rank_concepts
 from medlink.linking.settings import DEFAULT_THRESHOLD, LinkerSettings
 from medlink.linking.wording import Rarity
@@ -37,6 +38,7 @@ class Linker:
     :param context: what a document's other mentions count.
     :param adapter: what queries go through behind the encoder.
     :param release_folder: of the release that all this comes from; ``None`` for what ships.
+    :param ontology: the lexicon without the names that annotators added; ``None`` where that is the lexicon.
     """
 
     lexicon: Lexicon
@@ -48,6 +50,7 @@ class Linker:
     context: ContextWeights = DEFAULT_CONTEXT
     adapter: Adapter | None = None
     release_folder: Path | None = None
+    ontology: Lexicon | None = None
     _recent: RecentCache[str, tuple[Candidate, ...]] = field(
         default_factory=lambda: RecentCache(REMEMBERED), init=False, repr=False, compare=False
     )
@@ -71,6 +74,11 @@ class Linker:
     def rarity(self) -> Rarity:
         """How much each word says among the lexicon's names."""
         return Rarity(self.lexicon.names)
+
+    @property
+    def experience(self) -> Experience:
+        """What annotators said of concepts."""
+        return self.corrections.experience
 
     def rank(self, queries: Sequence[str], *, k: int | None = None) -> list[tuple[Candidate, ...]]:
         """The ``k`` best concepts of each query by itself, best first; none for a query without a letter or digit.
@@ -112,7 +120,7 @@ class Linker:
         wanted = dict.fromkeys(query for query in normal if query)
         ranked = {query: self._recent[query] for query in wanted if query in self._recent}
         fresh = {
-            matches.query: rank_concepts(matches, self.lexicon, self.ranker, self.rarity)[:DEPTH]
+            matches.query: rank_concepts(matches, self.lexicon, self.ranker, self.rarity, self.experience)[:DEPTH]
             for matches in self.find(sorted(wanted.keys() - ranked.keys()))
         }
         self._recent.update(fresh)

@@ -14,6 +14,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from medlink.errors import ArtifactError
 from medlink.linking.candidates import NameMatches
+from medlink.linking.experience import NOTHING, Experience
 from medlink.linking.features import FEATURES, Features, describe_matches
 from medlink.linking.wording import Rarity
 from medlink.ontology.lexicon import Lexicon
@@ -182,12 +183,14 @@ def raise_own_names(query: str, features: Features, logits: NDArray[np.float64],
     return raised
 
 
-def rank_concepts(matches: NameMatches, lexicon: Lexicon, ranker: Ranker, rarity: Rarity) -> tuple[Candidate, ...]:
+def rank_concepts(
+    matches: NameMatches, lexicon: Lexicon, ranker: Ranker, rarity: Rarity, experience: Experience = NOTHING
+) -> tuple[Candidate, ...]:
     """The concepts that a query may mean, best first; of equal scores the ontology's own order of trust, then the id.
 
     Each concept stands once, with its best name.
     """
-    features = describe_matches(matches, lexicon, rarity)
+    features = describe_matches(matches, lexicon, rarity, experience)
     best = best_names(matches.query, features, ranker)
     scores = ranker.probabilities([name.logit + name.raised for name in best.values()]).tolist()
     rows = (int(features.rows[name.pair]) for name in best.values())

@@ -16,6 +16,9 @@ from medlink.ontology.source import Ontology
 from medlink.records import Concept, Name
 from medlink.text import content_words, normalise
 
+#: The kind of names that annotators gave.
+ALIAS = "alias"
+
 
 @dataclass(frozen=True, slots=True)
 class Posting:
@@ -292,7 +295,7 @@ def hash_concepts(concepts: Iterable[Concept]) -> str:
 
 
 def _with_aliases(concept: Concept, texts: Sequence[str]) -> Concept:
-    aliases = tuple(Name(text, kind="alias") for text in texts)
+    aliases = tuple(Name(text, kind=ALIAS) for text in texts)
     return replace(concept, synonyms=(*concept.synonyms, *aliases)) if aliases else concept
 
 

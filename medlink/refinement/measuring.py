@@ -144,7 +144,10 @@ def _rank(linker: Linker, cases: Sequence[Case], way: Way) -> Iterator[tuple[Cas
     queries = [case.query for case in cases]
     if way is Way.NAME_HIDDEN:
         found = linker.find(sorted(set(queries)), own_names=False)
-        ranked = {one.query: rank_concepts(one, linker.lexicon, linker.ranker, linker.rarity)[:DEPTH] for one in found}
+        ranked = {
+            one.query: rank_concepts(one, linker.lexicon, linker.ranker, linker.rarity, linker.experience)[:DEPTH]
+            for one in found
+        }
         yield from ((case, ranked[case.query]) for case in cases)
         return
     alone = linker.rank(queries, k=DEPTH)  # one pass of the encoder for all documents

@@ -11,7 +11,7 @@ its documents, drawn by chance, are then poisoned in one of the ways of ``KINDS`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
 

@@ -53,7 +53,7 @@ def links_of(recipe: Recipe) -> str:
 
 
 def n_indexes(recipe: Recipe) -> int:
-    return sum(not path.name.startswith(".") for path in (recipe.workspace / "indexes").iterdir())
+    return sum(not path.name.startswith(".") for path in (recipe.workspace / "indexes" / "vectors").iterdir())
 
 
 def sure_ranker() -> Ranker:
