@@ -17,7 +17,8 @@ from medlink.evaluation.metrics import resample_means
 from medlink.refinement.lessons import Place
 from medlink.refinement.measuring import Measured, Outcomes, Vectors
 
-ACCURACY, FIXED, COLLAPSE, CALIBRATION = "accuracy", "corrections fixed", "no collapse", "calibration"
+ACCURACY, FIXED = "loss of accuracy", "corrections fixed"
+COLLAPSE, CALIBRATION = "rank of the vectors", "rise of the calibration error"
 
 
 @dataclass(frozen=True, slots=True)
