@@ -17,7 +17,8 @@ from medlink.evaluation.metrics import resample_means
 from medlink.refinement.lessons import Place
 from medlink.refinement.measuring import Measured, Outcomes, Vectors
 
-ACCURACY, FIXED, COLLAPSE, CALIBRATION = "accuracy", "corrections fixed", "no collapse", "calibration"
+ACCURACY, FIXED = "loss of accuracy", "corrections fixed"
+COLLAPSE, CALIBRATION = "rank of the vectors", "rise of the calibration error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Budgets:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A case that speaks against the child, without any text.
+    """A case with what was answered, without any text.
 
     :param gold: what is right, sorted; empty where NIL is.
     :param parent: its answer, ``None`` for NIL, with its probability; ``child`` likewise.
@@ -155,14 +156,19 @@ class _Pair:
 
     def examples(self, chosen: NDArray[np.bool_], badness: NDArray[np.float64]) -> tuple[Example, ...]:
         """The worst of the chosen cases, ties by their place."""
-        rows = sorted(np.flatnonzero(chosen).tolist(), key=lambda row: (-badness[row], self.child.cases[row].place))
-        return tuple(self._example(row) for row in rows[: self.n_examples])
+        examples = pair_examples(self.parent, self.child)
+        rows = sorted(np.flatnonzero(chosen).tolist(), key=lambda row: (-badness[row], examples[row].place))
+        return tuple(examples[row] for row in rows[: self.n_examples])
 
-    def _example(self, row: int) -> Example:
-        case, parent, child = self.child.cases[row], self.parent, self.child
-        scores = (round(float(outcomes.score[row]), 6) for outcomes in (parent, child))
-        first, second = scores
-        return Example(case.place, tuple(sorted(case.gold)), parent.answers[row], first, child.answers[row], second)
+
+def pair_examples(parent: Outcomes, child: Outcomes) -> tuple[Example, ...]:
+    """Every case with the answers of both, who were asked the same."""
+    return tuple(
+        Example(case.place, tuple(sorted(case.gold)), before, round(p, 6), after, round(q, 6))
+        for case, before, p, after, q in zip(
+            child.cases, parent.answers, parent.score.tolist(), child.answers, child.score.tolist(), strict=True
+        )
+    )
 
 
 def _check_accuracy(pair: _Pair, budgets: Budgets) -> Check:

@@ -6,9 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from random import Random
 
-from medlink.contrastive.augmentation import add_typo, augment
 from medlink.evaluation.annotations import Corpus
 from medlink.evaluation.concept_map import ConceptMap
 from medlink.linking.ranker import LONGEST_ACRONYM
@@ -18,8 +16,9 @@ from medlink.text import content_words, normalise
 
 #: The share of documents that is guarded. Neither it nor the salt may change: what was trained on would be guarded.
 SHARE, SALT = 0.1, "medlink.guard.v1"
-LEDGER, HIDDEN, MISSPELT, BATCH = "ledger", "names hidden", "names misspelt", "corrections"
-N_NAMES = 4000
+LEDGER, ONTOLOGY, BATCH = "ledger", "ontology", "corrections"
+# Looking one up takes 10 to 25 ms on one core, and parent and child are asked all of them.
+N_NAMES = 1000
 
 
 def is_guarded(doc_id: str, *, share: float = SHARE, salt: str = SALT) -> bool:
@@ -47,8 +46,6 @@ class Way(StrEnum):
 
     DOCUMENT = "document"
     """The mentions of a document together, as notes are linked."""
-    ALONE = "alone"
-    """Each query by itself."""
     NAME_HIDDEN = "name hidden"
     """Each query by itself, as if the ontology lacked the name that it is."""
 
@@ -108,34 +105,29 @@ def corpus_cases(name: str, corpus: Corpus, lexicon: Lexicon) -> CaseSet:
     return CaseSet(name, Way.DOCUMENT, tuple(cases))
 
 
-def ontology_cases(lexicon: Lexicon, *, n_names: int = N_NAMES) -> tuple[CaseSet, CaseSet]:
-    """Names of the ontology, each to be found without itself, and each with a slip of the keyboard.
+def ontology_cases(lexicon: Lexicon, *, n_names: int = N_NAMES) -> CaseSet:
+    """Names of the ontology, each to be found as if the ontology lacked it, by the other names of its concept.
 
-    That a name finds itself says nothing: the linker puts a text's own concepts first whatever the encoder. So either
-    the name is hidden, and its concept must be found by its other names, as with a wording that the ontology lacks; or
-    it is misspelt, and must be found all the same. Damage to what an encoder knows shows in the first, damage to how
-    it reads letters in the second. Words in another order would say nothing either: the linker puts those first, too.
+    That a name finds itself says nothing, as the linker puts a text's own concepts first whatever the encoder; for the
+    same reason nor does a name with its words in another order. Misspelt names say little: the n-grams find them
+    without the encoder. Measured with noise on the surface tower's weights (MEDIC, 1,000 names hidden, 500 misspelt):
+    noise of 0.3, 1 and 2 of their standard deviations loses 2.1, 8.6 and 11.7 points of the hidden names, and 0.2, 0.6
+    and -1.4 of the misspelt ones.
 
     The names are chosen by hash, so those of another release of the ontology are nearly the same. Acronyms are left
-    out, and from the hidden ones names with the very words of another one of their concept's.
+    out, and names with the very words of another one of their concept's.
 
-    :param n_names: in each of the two at most.
+    :param n_names: at most.
     """
-    hidden: list[Case] = []
-    misspelt: list[Case] = []
+    cases: list[Case] = []
     for row in sorted(range(len(lexicon.names)), key=lambda row: _position(lexicon.names[row], SALT)):
-        if len(hidden) >= n_names and len(misspelt) >= n_names:
+        if len(cases) >= n_names:
             break
         name = lexicon.names[row]
-        if len(name) <= LONGEST_ACRONYM:
-            continue
         gold = frozenset(posting.concept_id for posting in lexicon.postings(row))
-        place = (min(gold), 0, 0)
-        if len(hidden) < n_names and _has_other_name(name, gold, lexicon):
-            hidden.append(Case(name, gold, place))
-        if len(misspelt) < n_names and (variant := _misspell(name, lexicon)):
-            misspelt.append(Case(variant, gold, place))
-    return CaseSet(HIDDEN, Way.NAME_HIDDEN, tuple(hidden)), CaseSet(MISSPELT, Way.ALONE, tuple(misspelt))
+        if len(name) > LONGEST_ACRONYM and _has_other_name(name, gold, lexicon):
+            cases.append(Case(name, gold, (min(gold), 0, 0)))
+    return CaseSet(ONTOLOGY, Way.NAME_HIDDEN, tuple(cases))
 
 
 def _has_other_name(name: str, gold: frozenset[str], lexicon: Lexicon) -> bool:
@@ -143,19 +135,6 @@ def _has_other_name(name: str, gold: frozenset[str], lexicon: Lexicon) -> bool:
     words = sorted(content_words(name))
     others = {normalise(other.text) for key in gold for other in lexicon.concepts[key].names} - {name, ""}
     return bool(others) and all(sorted(content_words(other)) != words for other in others)
-
-
-def _misspell(name: str, lexicon: Lexicon) -> str:
-    """The name with a slip, the same each time; empty where it has no long word, or the slip makes another name."""
-    variant = normalise(
-        augment(
-            name,
-            Random(f"{SALT} {name}"),  # noqa: S311 - a sample, no secret
-            is_taken=lambda text: lexicon.row_of(normalise(text)) is not None,
-            operations=(add_typo,),
-        )
-    )
-    return variant if variant != name else ""
 
 
 def _position(key: str, salt: str) -> float:

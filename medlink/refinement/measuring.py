@@ -93,13 +93,15 @@ def measure(
 
 def ask(linker: Linker, part: CaseSet, *, show_progress: bool = False) -> Outcomes:
     """What a linker answers to some cases."""
+    # Whether a name is sure enough says nothing, as NIL is never right; what is found first does.
+    threshold = linker.threshold if part.way is Way.DOCUMENT else 0.0
     cases: list[Case] = []
     decisions: list[tuple[str | None, float]] = []
     with tqdm(total=len(part.cases), desc=f"guard: {part.name}", unit="case", disable=not show_progress) as progress:
         for block in _blocks(part):
             for case, ranked in _rank(linker, block, part.way):
                 cases.append(case)
-                decisions.append(_decide(ranked, linker.threshold))
+                decisions.append(_decide(ranked, threshold))
             progress.update(len(block))
     right = [
         answer in case.gold if answer else not case.gold for case, (answer, _) in zip(cases, decisions, strict=True)
@@ -150,10 +152,7 @@ def _rank(linker: Linker, cases: Sequence[Case], way: Way) -> Iterator[tuple[Cas
         }
         yield from ((case, ranked[case.query]) for case in cases)
         return
-    alone = linker.rank(queries, k=DEPTH)  # one pass of the encoder for all documents
-    if way is Way.ALONE:
-        yield from zip(cases, alone, strict=True)
-        return
+    linker.rank(queries, k=DEPTH)  # one pass of the encoder for all documents
     for _, group in groupby(cases, key=lambda case: case.place[0]):
         together = list(group)
         yield from zip(together, linker.rank_document([case.query for case in together], k=DEPTH), strict=True)
