@@ -141,7 +141,13 @@ def test_damaged_release_is_not_linked_with(base: Recipe, pair_folder: Path) -> 
 def test_adapter_for_another_encoder_is_refused(base: Recipe, pair_folder: Path) -> None:
     release = make_release(base.workspace, pair_folder, adapter=Adapter.identity(64, 8))
     with pytest.raises(EncoderError, match="another tower"):
-        load_linker(of_release(base, release)).rank(["kidney cystss"])
+        load_linker(of_release(base, release))
+
+
+def test_release_whose_encoder_is_none_is_refused(base: Recipe, pair_folder: Path) -> None:
+    release = make_release(base.workspace, pair_folder, change=lambda encoder: (encoder / "config.json").unlink())
+    with pytest.raises(EncoderError, match="holds no encoder"):
+        load_linker(of_release(base, release))
 
 
 def test_choose_release_takes_the_current_one_unless_told_otherwise(base: Recipe, pair_folder: Path) -> None:
