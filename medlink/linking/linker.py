@@ -92,13 +92,20 @@ class Linker:
         together = rank_together(self._rank_alone(normal), self.lexicon, self.context)
         return [together[query][: k or self.settings.top_k] if query else () for query in normal]
 
-    def find(self, queries: Sequence[str]) -> list[NameMatches]:
+    def find(self, queries: Sequence[str], *, own_names: bool = True) -> list[NameMatches]:
         """The names that may be what each query means.
 
         :param queries: normalised and distinct, none empty.
+        :param own_names: if not, a query that is a name is looked up as if the lexicon lacked that name.
         """
-        neighbours = self.settings.n_neighbours
-        return find_names(queries, self.lexicon, index=self.index, encoder=self.query_encoder, n_neighbours=neighbours)
+        return find_names(
+            queries,
+            self.lexicon,
+            index=self.index,
+            encoder=self.query_encoder,
+            n_neighbours=self.settings.n_neighbours,
+            own_names=own_names,
+        )
 
     def _rank_alone(self, normal: Sequence[str]) -> dict[str, tuple[Candidate, ...]]:
         """The candidates of each distinct query, empty ones left out."""

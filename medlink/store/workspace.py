@@ -33,7 +33,7 @@ class Workspace:
 
     @property
     def indexes(self) -> Path:
-        """One artifact for each (ontology, encoder)."""
+        """Names' n-grams, one artifact for each set of names, and vectors, one for each set of names and tower."""
         return self.root / "indexes"
 
     @property
