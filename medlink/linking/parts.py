@@ -10,7 +10,8 @@ from typing import TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from medlink.encoder.adapter import Adapter, read_adapter, write_adapter
+from medlink.encoder.adapter import AdaptedEncoder, Adapter, read_adapter, write_adapter
+from medlink.encoder.loading import open_encoder
 from medlink.encoder.transformer import EncoderSettings
 from medlink.errors import ArtifactError, SettingError
 from medlink.linking.context import DEFAULT_CONTEXT, ContextWeights
@@ -67,7 +68,7 @@ def parts_of(recipe: Recipe) -> Parts:
     """The parts that a recipe names.
 
     :raises ArtifactError: when its release is missing or damaged.
-    :raises EncoderError: when the release's adapter is none.
+    :raises EncoderError: when the release's encoder or adapter is none, or they do not fit.
     """
     if recipe.release:
         return read_parts(Path(recipe.release))
@@ -79,15 +80,19 @@ def read_parts(folder: Path) -> Parts:
     """The parts of the release in a folder; checked once in the life of a process, as a release never changes.
 
     :raises ArtifactError: when the release is missing or damaged.
-    :raises EncoderError: when its adapter is none.
+    :raises EncoderError: when its encoder is none, or its adapter is none or for another encoder.
     """
     release = open_release(folder)
+    settings, adapter = _read(_SETTINGS, release.settings), read_adapter(folder) if release.adapter else None
+    encoder = open_encoder(release.encoder, EncoderSettings(pooling=settings.pooling))
+    if adapter:
+        AdaptedEncoder(encoder, adapter)  # says where both do not fit
     return Parts(
         encoder=str(release.encoder),
-        settings=_read(_SETTINGS, release.settings),
+        settings=settings,
         ranker=read_ranker(release.ranker),
         context=_read(_CONTEXT, release.context) if release.context else DEFAULT_CONTEXT,
-        adapter=read_adapter(folder) if release.adapter else None,
+        adapter=adapter,
         release=folder,
     )
 

@@ -264,7 +264,7 @@ def test_workers_link_with_the_release_of_the_run(
 
 
 def test_explain_and_evaluate_use_the_release(
-    run: Run, workspace: Path, store: ReleaseStore, pair: tuple[Release, Release], tmp_path: Path
+    run: Run, store: ReleaseStore, pair: tuple[Release, Release], encoder_folder: Path, tmp_path: Path
 ) -> None:
     store.promote(pair[1].id)
     explained = read(run("explain", "kidney cystss", "--ontology", TINY_OBO, "--json"))
@@ -272,5 +272,7 @@ def test_explain_and_evaluate_use_the_release(
     assert explained["candidates"] != other["candidates"]
     queries = tmp_path / "gold.concept"
     queries.write_text("d1||0|13||Disease||kidney cystss||HP:0000107\n", encoding="utf-8")
-    report = read(run("evaluate", "link", "--queries", queries, "--ontology", TINY_OBO, "--json"))
+    options = ("--ontology", TINY_OBO, "--baseline", f"plain={encoder_folder}")
+    report = read(run("evaluate", "link", "--queries", queries, *options, "--json"))
     assert report["setting"]["release"] == report["setting"]["encoder"]["name"] == pair[1].id
+    assert report["setting"]["baselines"]["plain"]["name"] == str(encoder_folder), "a baseline is no release"

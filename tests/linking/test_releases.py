@@ -52,8 +52,8 @@ def links_of(recipe: Recipe) -> str:
     return dump_line(linked, with_text=True)
 
 
-def n_indexes(recipe: Recipe) -> int:
-    return sum(not path.name.startswith(".") for path in (recipe.workspace / "indexes" / "vectors").iterdir())
+def indexes_of(recipe: Recipe) -> set[str]:
+    return {path.name for path in (recipe.workspace / "indexes").iterdir() if not path.name.startswith(".")}
 
 
 def sure_ranker() -> Ranker:
@@ -63,20 +63,22 @@ def sure_ranker() -> Ranker:
 
 def test_release_equal_to_base_links_alike_byte_for_byte(base: Recipe, pair_folder: Path) -> None:
     release = make_release(base.workspace, pair_folder, adapter=Adapter.identity(WIDTH, 8), context=DEFAULT_CONTEXT)
-    before, after = links_of(base), links_of(of_release(base, release))
+    before, indexes = links_of(base), indexes_of(base)
+    after = links_of(of_release(base, release))
     assert json.loads(before)["links"]
     base_id = load_linker(base).release
     assert base_id.startswith("base-")
     assert after == before.replace(base_id, release.id)
-    assert n_indexes(base) == 1, "the index of names is the same one"
+    assert indexes_of(base) == indexes, "the index of names is the same one"
 
 
 def test_adapter_moves_queries_and_no_name(base: Recipe, pair_folder: Path) -> None:
     release = make_release(base.workspace, pair_folder, adapter=pushing_adapter())
-    plain, adapted = load_linker(base), load_linker(of_release(base, release))
+    plain, indexes = load_linker(base), indexes_of(base)
+    adapted = load_linker(of_release(base, release))
     assert adapted.encoder.fingerprint == plain.encoder.fingerprint
     assert adapted.query_encoder.fingerprint != plain.query_encoder.fingerprint
-    assert n_indexes(base) == 1
+    assert indexes_of(base) == indexes
     assert adapted.rank(["kidney cystss"]) != plain.rank(["kidney cystss"])
 
 
@@ -141,7 +143,13 @@ def test_damaged_release_is_not_linked_with(base: Recipe, pair_folder: Path) -> 
 def test_adapter_for_another_encoder_is_refused(base: Recipe, pair_folder: Path) -> None:
     release = make_release(base.workspace, pair_folder, adapter=Adapter.identity(64, 8))
     with pytest.raises(EncoderError, match="another tower"):
-        load_linker(of_release(base, release)).rank(["kidney cystss"])
+        load_linker(of_release(base, release))
+
+
+def test_release_whose_encoder_is_none_is_refused(base: Recipe, pair_folder: Path) -> None:
+    release = make_release(base.workspace, pair_folder, change=lambda encoder: (encoder / "config.json").unlink())
+    with pytest.raises(EncoderError, match="holds no encoder"):
+        load_linker(of_release(base, release))
 
 
 def test_choose_release_takes_the_current_one_unless_told_otherwise(base: Recipe, pair_folder: Path) -> None:
