@@ -147,7 +147,7 @@ def _concept(concept_id: str | None, name: str) -> str:
 def _annotators(suspicion: Suspicion) -> Iterator[str]:
     batch = suspicion.batch
     verdict = "**looks poisoned**" if batch.is_suspicious else "looks honest"
-    counts = f"of {batch.tally.n:,} changed labels {batch.tally.n_implausible:,} are implausible"
+    counts = f"of {batch.tally.n_changed:,} changed labels {batch.tally.n_implausible:,} are implausible"
     yield f"The batch {verdict}: {counts}, and a share of {share_cell(batch.wrong)} is estimated to be wrong."
     if suspicion.annotators:
         yield ""
@@ -160,7 +160,7 @@ def _annotators(suspicion: Suspicion) -> Iterator[str]:
 def _finding_row(finding: Finding) -> Sequence[str]:
     return (
         code_cell(finding.annotator),
-        f"{finding.tally.n:,}",
+        f"{finding.tally.n_changed:,}",
         f"{finding.tally.n_implausible:,}",
         share_cell(finding.wrong),
         f"{finding.chance:.2g}",

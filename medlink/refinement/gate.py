@@ -14,6 +14,7 @@ from medlink.contrastive.diagnostics import CollapseGuard, CollapseReport
 from medlink.errors import SettingError
 from medlink.evaluation.calibration import calibration_error, compare_calibration
 from medlink.evaluation.metrics import resample_means
+from medlink.refinement.guard import ONTOLOGY
 from medlink.refinement.lessons import Place
 from medlink.refinement.measuring import Measured, Outcomes, Vectors
 
@@ -116,6 +117,10 @@ def judge(
     would refuse 10 to 50 % of those that lose nothing, and an upper bound over the budget 14 to 97 %, so that nothing
     passed. What few annotated mentions cannot show, the thousands of names can: they are always part of the guard set.
 
+    Calibration is judged on mentions of notes, and on the ontology's names only where there are none. At 50 mentions or
+    more no simulated child whose probabilities were only jittered was refused for it; one whose logits rose by 1.5,
+    which is an error of 0.09 more, was at 1,000 mentions always, at 250 every second time.
+
     The share that is fixed is no estimate, as it is about these very corrections; nor is the rank.
 
     :param seed: of the bootstrap.
@@ -137,7 +142,9 @@ def _checks(parent: Measured, child: Measured, budgets: Budgets, n_examples: int
     if parent.corrections and child.corrections:
         yield _check_fixed(_Pair("", parent.corrections, child.corrections, n_examples, seed), budgets)
     yield _check_collapse(parent.vectors, child.vectors, budgets)
-    yield from (_check_calibration(pair, budgets) for pair in pairs)
+    # Hidden names are rarer wordings than those of notes, on which probabilities were fitted.
+    of_notes = [pair for pair in pairs if pair.part != ONTOLOGY]
+    yield from (_check_calibration(pair, budgets) for pair in of_notes or pairs)
 
 
 @dataclass(frozen=True, slots=True)

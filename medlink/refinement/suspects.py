@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,24 +19,25 @@ FAR = 0.05
 # How often each thing is seen of a changed label where it is right, and where it is wrong; measured by
 # pipelines/bench/poison.py on the training splits of NCBI Disease and BC5CDR (diseases) and on HPO GSC-2024.
 NEARNESS = {
-    "first": (0.15, 0.01),
-    "candidate": (0.45, 0.04),
-    "near": (0.29, 0.15),
-    "far": (0.08, 0.8),
+    "first": (0.17, 0.01),
+    "candidate": (0.47, 0.03),
+    "near": (0.28, 0.12),
+    "far": (0.08, 0.84),
     "no concept": (0.5, 0.5),
     "no concept, though named": (0.01, 0.5),
 }
-NAMED_OTHERWISE = {True: (0.14, 0.5), False: (0.86, 0.5)}
-OTHERS = {"none": (0.5, 0.5), "agree": (0.9, 0.1), "differ": (0.1, 0.9)}
-# A label is implausible where what is seen of it is so many times as likely of a wrong one.
-IMPLAUSIBLE = 8.0
-# The share of right labels that look implausible, as a Beta distribution over corpora.
-USUAL = (3.0, 37.0)
+NAMED_OTHERWISE = {True: (0.12, 0.58), False: (0.88, 0.42)}
+OTHERS = {"none": (0.5, 0.5), "agree": (0.93, 0.05), "differ": (0.07, 0.95)}
+# A label is implausible where what is seen of it is so many times as likely of a wrong one: a far one, by itself.
+IMPLAUSIBLE = 5.0
+# The share of implausible ones among changed labels that are right, as a Beta distribution over corpora, which had
+# 3 to 11 %; and among all labels, of annotators of whom some have slips: 1 % without any, 6 % where 5 % are slips.
+USUAL, USUAL_OF_ALL = (3.0, 27.0), (3.0, 97.0)
 # The share of an annotator's changed labels that are wrong, before anything is known of them, in the same way.
 SLIPS = (1.0, 19.0)
 # The chance of honest labels that look like this, below which somebody is suspicious: by themselves, and beside others.
 CHANCE, CHANCE_BESIDE = 1e-3, 1e-4
-# Earlier batches count as much as so many changed labels at most: annotators and guidelines change.
+# Earlier batches count as much as so many labels at most: annotators and guidelines change.
 _LONGEST_MEMORY = 200
 _N_ROUNDS = 30
 # Who stands out must also be less usual than this by themselves.
@@ -45,21 +46,21 @@ _LEAST_STRANGE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many of some changed labels are implausible."""
+    """How many of some labels are implausible.
+
+    :param n_changed: labels that differ from what the system had said, the implausible ones among them.
+    :param n: all labels, as far as accepted ones are recorded.
+    """
 
     n_implausible: int = 0
+    n_changed: int = 0
     n: int = 0
 
-    @property
-    def share(self) -> float:
-        """0 where there is none."""
-        return self.n_implausible / self.n if self.n else 0.0
-
     def __add__(self, other: Tally) -> Tally:
-        return Tally(self.n_implausible + other.n_implausible, self.n + other.n)
+        return Tally(self.n_implausible + other.n_implausible, self.n_changed + other.n_changed, self.n + other.n)
 
     def __sub__(self, other: Tally) -> Tally:
-        return Tally(self.n_implausible - other.n_implausible, self.n - other.n)
+        return Tally(self.n_implausible - other.n_implausible, self.n_changed - other.n_changed, self.n - other.n)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,27 +117,26 @@ def weigh_lessons(
 def suspect(lessons: Sequence[Lesson], evidence: Sequence[Evidence], *, before: Tally | None = None) -> Suspicion:
     """What is thought of a batch, given the evidence of each lesson.
 
-    Only changed labels are tested: what an annotator leaves as the system proposed it always looks plausible, and a
-    tool may record it or not. Of those, two things are asked by an exact one-sided test: are there more implausible
-    ones than right labels usually have (Beta-binomial, with :data:`USUAL` and ``before``), and more than the other
-    annotators of the batch have (hypergeometric, Fisher's)? The first finds who is alone or in bad company, the second
-    who stands out, which alone is not enough: somebody has the hardest documents.
+    Only changed labels can be implausible, as others say what the system had proposed. Two things are asked by exact
+    one-sided tests. Are there more implausible labels than is usual (Beta-binomial): both among the changed ones, as
+    accepted ones may not be recorded, and among all, as of a good system's few errors slips are a large share? And are
+    there more among the changed ones than the other annotators of the batch have (hypergeometric, Fisher's)? The first
+    finds who is alone or in bad company, the second who stands out, which alone is not enough: somebody has the hardest
+    documents.
 
     :param before: see :func:`weigh_lessons`.
     """
     ratios = np.array([likelihood_ratio(*pair) for pair in zip(lessons, evidence, strict=True)])
-    tested = np.array([lesson.changed and lesson.is_mention for lesson in lessons], np.bool_)
-    implausible = tested & (ratios >= IMPLAUSIBLE)
-    trust = _trust(lessons, ratios, tested)
-    usual = _usual(before or Tally())
-    whole = _tally(implausible, tested)
+    changed = np.array([lesson.changed and lesson.is_mention for lesson in lessons], np.bool_)
+    implausible = changed & (ratios >= IMPLAUSIBLE)
+    trust = _trust(lessons, ratios, changed)
     groups = _rows_by_annotator(lessons)
-    findings = []
-    for annotator, rows in groups.items():
-        tally = _tally(implausible[rows], tested[rows])
-        wrong = _mean_wrong(trust[rows], tested[rows])
-        findings.append(_find(annotator, tally, whole - tally, usual, wrong=wrong, n_annotators=len(groups)))
-    batch = _find("", whole, Tally(), usual, wrong=_mean_wrong(trust, tested))
+    court = _Court(before or Tally(), _tally(implausible, changed), len(groups))
+    findings = [
+        court.find(_tally(implausible[rows], changed[rows]), annotator, _mean_wrong(trust[rows], changed[rows]))
+        for annotator, rows in groups.items()
+    ]
+    batch = replace(court, n_annotators=1).find(court.whole, "", _mean_wrong(trust, changed))
     return Suspicion(trust, implausible, batch, tuple(findings))
 
 
@@ -157,7 +157,7 @@ def likelihood_ratio(lesson: Lesson, evidence: Evidence) -> float:
     return ratio
 
 
-def _trust(lessons: Sequence[Lesson], ratios: NDArray[np.float64], tested: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _trust(lessons: Sequence[Lesson], ratios: NDArray[np.float64], changed: NDArray[np.bool_]) -> NDArray[np.float64]:
     """The probability that each lesson is right, with the share of wrong ones of each annotator estimated beside it.
 
     Expectation and maximisation over the changed labels of those who decided them: of a careful annotator a far label
@@ -168,7 +168,7 @@ def _trust(lessons: Sequence[Lesson], ratios: NDArray[np.float64], tested: NDArr
         groups[lesson.annotators].append(row)
     trust = np.ones(len(lessons))
     for rows in groups.values():
-        own, counted = ratios[rows], tested[rows]
+        own, counted = ratios[rows], changed[rows]
         wrong = SLIPS[0] / sum(SLIPS)
         for _ in range(_N_ROUNDS):
             doubt = wrong * own / (wrong * own + 1.0 - wrong)
@@ -177,21 +177,38 @@ def _trust(lessons: Sequence[Lesson], ratios: NDArray[np.float64], tested: NDArr
     return trust
 
 
-def _usual(before: Tally) -> tuple[float, float]:
-    """The Beta distribution of the implausible share of right labels, with what earlier batches had."""
-    weight = min(1.0, _LONGEST_MEMORY / before.n) if before.n else 0.0
-    return USUAL[0] + weight * before.n_implausible, USUAL[1] + weight * (before.n - before.n_implausible)
+@dataclass(frozen=True, slots=True)
+class _Court:
+    """What an annotator is compared with.
 
+    :param before: the tally of earlier batches.
+    :param whole: that of the batch.
+    """
 
-def _find(
-    annotator: str, tally: Tally, others: Tally, usual: tuple[float, float], *, wrong: float, n_annotators: int = 1
-) -> Finding:
-    chance = float(betabinom.sf(tally.n_implausible - 1, tally.n, *usual))
-    whole = tally + others
-    beside = float(hypergeom.sf(tally.n_implausible - 1, whole.n, whole.n_implausible, tally.n)) if others.n else 1.0
-    # With many annotators one of them stands out by chance.
-    stands_out = beside * n_annotators < CHANCE_BESIDE and chance < _LEAST_STRANGE
-    return Finding(annotator, tally, chance, beside, wrong, chance * n_annotators < CHANCE or stands_out)
+    before: Tally
+    whole: Tally
+    n_annotators: int
+
+    def find(self, tally: Tally, annotator: str, wrong: float) -> Finding:
+        """What is thought of somebody, or of the batch where it is the whole."""
+        chance = max(
+            self._chance(tally.n_implausible, tally.n_changed, USUAL, self.before.n_changed),
+            self._chance(tally.n_implausible, tally.n, USUAL_OF_ALL, self.before.n),
+        )
+        beside = 1.0
+        if self.whole.n_changed > tally.n_changed:
+            total = self.whole.n_changed, self.whole.n_implausible, tally.n_changed
+            beside = float(hypergeom.sf(tally.n_implausible - 1, *total))
+        # Of many annotators one stands out by chance.
+        stands_out = beside * self.n_annotators < CHANCE_BESIDE and chance < _LEAST_STRANGE
+        return Finding(annotator, tally, chance, beside, wrong, chance * self.n_annotators < CHANCE or stands_out)
+
+    def _chance(self, k: int, n: int, usual: tuple[float, float], n_before: int) -> float:
+        """The chance of so many implausible labels, or more."""
+        weight = min(1.0, _LONGEST_MEMORY / n_before) if n_before else 0.0
+        right = weight * (n_before - self.before.n_implausible)
+        a, b = usual[0] + weight * self.before.n_implausible, usual[1] + right
+        return min(1.0, float(betabinom.pmf(np.arange(k, n + 1), n, a, b).sum()))
 
 
 def _rows_by_annotator(lessons: Sequence[Lesson]) -> Mapping[str, list[int]]:
@@ -203,9 +220,9 @@ def _rows_by_annotator(lessons: Sequence[Lesson]) -> Mapping[str, list[int]]:
     return dict(sorted(rows.items()))
 
 
-def _tally(implausible: NDArray[np.bool_], tested: NDArray[np.bool_]) -> Tally:
-    return Tally(int(implausible.sum()), int(tested.sum()))
+def _tally(implausible: NDArray[np.bool_], changed: NDArray[np.bool_]) -> Tally:
+    return Tally(int(implausible.sum()), int(changed.sum()), len(changed))
 
 
-def _mean_wrong(trust: NDArray[np.float64], tested: NDArray[np.bool_]) -> float:
-    return float(1.0 - trust[tested].mean()) if tested.any() else 0.0
+def _mean_wrong(trust: NDArray[np.float64], changed: NDArray[np.bool_]) -> float:
+    return float(1.0 - trust[changed].mean()) if changed.any() else 0.0

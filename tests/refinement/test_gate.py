@@ -116,6 +116,15 @@ def test_judge_refuses_probabilities_that_became_worse() -> None:
     assert judgement.failed[0].value == pytest.approx(0.19)
 
 
+def test_judge_asks_for_the_calibration_of_hidden_names_only_where_there_is_nothing_else() -> None:
+    parts = {"ledger": outcomes(RIGHT), "ontology": outcomes([row % 5 != 0 for row in range(400)])}
+    both = replace(measured(RIGHT), guard=parts)
+    checks = judge(both, both).checks
+    assert [check.part for check in checks if check.name == CALIBRATION] == ["ledger"]
+    alone = replace(both, guard={"ontology": parts["ontology"]})
+    assert [check.part for check in judge(alone, alone).checks if check.name == CALIBRATION] == ["ontology"]
+
+
 def test_judge_wants_the_same_questions() -> None:
     with pytest.raises(SettingError, match="asked different things"):
         judge(measured([True] * 3), measured([True] * 4))

@@ -3,7 +3,7 @@ from __future__ import annotations
 from math import comb, exp, lgamma
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medlink.refinement.evidence import Evidence
@@ -32,7 +32,7 @@ def names(suspicion: Suspicion) -> list[str]:
 
 
 def test_one_who_always_errs_is_named_and_the_others_are_not() -> None:
-    found = batch(ann=(40, 3), bob=(40, 4), cat=(40, 36))
+    found = batch(ann=(40, 3), bob=(40, 4), cat=(60, 54))
     assert names(found) == ["cat"]
     assert found.batch.is_suspicious
     assert found.suspects[0].wrong == pytest.approx(0.9, abs=0.05)
@@ -57,7 +57,7 @@ def test_a_batch_without_names_is_judged_as_a_whole() -> None:
 
 
 def test_the_chance_is_that_of_the_formula() -> None:
-    """The Beta-binomial tail, written out."""
+    """The Beta-binomial tail, written out; where all labels are changed the share of those decides."""
 
     def log_beta(a: float, b: float) -> float:
         return lgamma(a) + lgamma(b) - lgamma(a + b)
@@ -75,9 +75,9 @@ def test_the_chance_beside_others_is_that_of_the_formula() -> None:
 
 
 def test_what_earlier_batches_had_is_usual() -> None:
-    lessons, evidence = [make_lesson(f"{row}") for row in range(40)], [FAR] * 14 + [NEAR] * 26
+    lessons, evidence = [make_lesson(f"{row}") for row in range(40)], [FAR] * 20 + [NEAR] * 20
     assert suspect(lessons, evidence).batch.is_suspicious
-    assert not suspect(lessons, evidence, before=Tally(70, 200)).batch.is_suspicious
+    assert not suspect(lessons, evidence, before=Tally(90, 200, 200)).batch.is_suspicious
 
 
 def test_a_far_label_of_a_careful_annotator_is_trusted_more() -> None:
@@ -90,7 +90,16 @@ def test_a_far_label_of_a_careful_annotator_is_trusted_more() -> None:
 def test_unchanged_lessons_are_not_tested() -> None:
     lessons = [make_lesson(f"{row}", changed=False, annotators=("ann",)) for row in range(50)]
     found = suspect(lessons, [FAR] * 50)
-    assert (found.batch.tally, found.suspects) == (Tally(0, 0), ())
+    assert (found.batch.tally, found.suspects) == (Tally(0, 0, 50), ())
+
+
+def test_slips_among_a_good_systems_few_errors_are_no_poison() -> None:
+    """Thirty of forty changed labels look bad; but of 600 that were judged in all."""
+    changed = [make_lesson(f"c{row}", annotators=("ann",)) for row in range(40)]
+    accepted = [make_lesson(f"a{row}", changed=False, annotators=("ann",)) for row in range(560)]
+    evidence = [FAR] * 30 + [NEAR] * 10
+    assert names(suspect(changed, evidence)) == ["ann"]
+    assert names(suspect([*changed, *accepted], evidence + [NEAR] * 560)) == []
 
 
 def test_suspect_of_nothing_is_nothing() -> None:
@@ -110,6 +119,7 @@ EVIDENCE = st.builds(
 )
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(EVIDENCE, st.booleans(), st.sampled_from(["", "ann", "bob"])), max_size=20), st.randoms())
 def test_suspect_does_not_depend_on_the_order(rows: list[tuple[Evidence, bool, str]], random: object) -> None:
     lessons = [
@@ -125,6 +135,7 @@ def test_suspect_does_not_depend_on_the_order(rows: list[tuple[Evidence, bool, s
     assert ((one.trust >= 0) & (one.trust <= 1)).all()
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.integers(1, 60), st.data())
 def test_more_implausible_labels_never_look_more_honest(n: int, data: st.DataObject) -> None:
     few = data.draw(st.integers(0, n))
