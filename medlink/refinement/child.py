@@ -49,7 +49,7 @@ def write_child(parent: Linker, views: Views | None, ranker: Ranker, folder: Pat
     :param views: what was trained; ``None`` where only the ranker was.
     :param folder: to be filled with ``encoder`` and the other parts.
     """
-    adapter = views.adapter() if isinstance(views, AdapterViews) else parent.adapter
+    adapter = views.adapter() if isinstance(views, AdapterViews | SurfaceViews) else parent.adapter
     encoder = _write_encoder(parent.encoder, views, folder / ENCODER)
     settings = ReleaseSettings(threshold=parent.threshold, pooling=_pooling(parent.encoder))
     write_parts(folder, ranker=ranker, settings=settings, context=parent.context, adapter=adapter)

@@ -15,7 +15,7 @@ from medlink.contrastive.memory_bank import MemoryBank, Weighting
 from medlink.contrastive.retroactive import Retrieval, retroactive_terms
 from medlink.contrastive.similarity import Pairs
 from medlink.refinement.material import Example, Material
-from medlink.refinement.settings import RefineSettings
+from medlink.refinement.settings import Mode, RefineSettings
 from medlink.refinement.views import Texts, Views
 from medlink.training.guard import CollapseError
 
@@ -56,7 +56,7 @@ def learn(
     steps = []
     for number in trange(settings.steps, desc="refining", unit="step", disable=not show_progress):
         for group in (group for optimiser in optimisers for group in optimiser.param_groups):
-            group["lr"] = settings.learning_rate * (1 - number / settings.steps)
+            group["lr"] = group["peak"] * (1 - number / settings.steps)
         loss, step = _loss(views, _draw(material, settings, random), material, bank, settings, retrieval)
         if not torch.isfinite(loss):
             raise CollapseError("the loss is not finite any more", where=f"step {number}", hint="Lower learning_rate.")
@@ -166,11 +166,15 @@ def _loss(
 
 
 def _optimisers(views: Views, settings: RefineSettings) -> list[torch.optim.Optimizer]:
+    """Adam, with each group's highest rate as its "peak"."""
     optimisers: list[torch.optim.Optimizer] = []
-    if views.dense:
-        optimisers.append(torch.optim.AdamW(views.dense, lr=settings.learning_rate, weight_decay=0.0))
+    rate = settings.adapter_rate if settings.mode is Mode.SURFACE else settings.learning_rate
+    if views.dense and rate:
+        groups = [{"params": views.dense, "peak": rate}]
+        optimisers.append(torch.optim.AdamW(groups, lr=rate, weight_decay=0.0))
     if views.sparse:
-        optimisers.append(torch.optim.SparseAdam(views.sparse, lr=settings.learning_rate))
+        tables = [{"params": views.sparse, "peak": settings.learning_rate}]
+        optimisers.append(torch.optim.SparseAdam(tables, lr=settings.learning_rate))
     return optimisers
 
 

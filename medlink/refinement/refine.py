@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from medlink.linking.linker import Linker
 from medlink.refinement.child import Moved, move_names, write_child, write_ranking
+from medlink.refinement.cost import CostMeter
 from medlink.refinement.learning import Step, learn
 from medlink.refinement.lessons import Lesson, Place
 from medlink.refinement.material import Ground, gather_material
@@ -41,14 +40,12 @@ class Child:
     :param linker: the child, ready to link; its parts lie in its ``release_folder``.
     :param steps: of the training.
     :param moved: names that were encoded again.
-    :param seconds: by phase.
     """
 
     linker: Linker
     memory: Memory
     steps: tuple[Step, ...]
     moved: Moved
-    seconds: Mapping[str, float]
 
 
 def refine(
@@ -58,6 +55,7 @@ def refine(
     folder: Path,
     *,
     memory: Memory | None = None,
+    meter: CostMeter | None = None,
     device: str = "cpu",
     show_progress: bool = False,
 ) -> Child:
@@ -66,46 +64,34 @@ def refine(
     :param parent: with the ledger's corrections, so that their wordings are names of its lexicon.
     :param folder: an empty one, for what a release of the child holds.
     :param memory: the parent's; what it holds already is not taken in again.
+    :param meter: counts what the phases cost.
     :param device: where tensors are trained.
     """
-    clock = _Clock()
-    with clock.phase("gather"):
+    meter = meter or CostMeter()
+    with meter.phase("gather"):
         signals = gather_signals(lessons.all, trust=lessons.trust)
         ground = Ground.of(parent, lessons.all, spare_lineage=settings.spare_lineage)
         material = gather_material(parent, ground, signals, settings, since=lessons.since, device=device)
         bank = fill_bank(material, ground, signals, settings, memory)
-    with clock.phase("train"):
+    with meter.phase("train"):
         views = _views(parent, settings, device)
         steps = learn(views, material, bank, settings, show_progress=show_progress)
-    with clock.phase("encode"):
+    with meter.phase("encode"):
         draft = write_child(parent, views if steps else None, parent.ranker, folder)
         draft, moved = move_names(
             draft, parent, max_drift=settings.max_drift, near=material.wordings.texts, show_progress=show_progress
         )
-    with clock.phase("rank"):
+    with meter.phase("rank"):
         rows = gather_rows(draft, ground, signals) if settings.ranker else None
         child = draft if rows is None else write_ranking(draft, refit_ranker(draft.ranker, rows, settings))
     remembered = take_notes(bank, material, ground, signals)
     write_memory(folder, remembered)
-    return Child(child, remembered, steps, moved, clock.seconds)
+    return Child(child, remembered, steps, moved)
 
 
 def _views(parent: Linker, settings: RefineSettings, device: str) -> Views:
     if settings.mode is Mode.SURFACE:
-        return SurfaceViews(parent, device=device)
+        return SurfaceViews(parent, settings, device=device)
     if settings.mode is Mode.ADAPTER:
         return AdapterViews(parent, settings, device=device)
     return FullViews(parent, settings, device=device)
-
-
-@dataclass(frozen=True, slots=True)
-class _Clock:
-    """Seconds by phase."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        started = time.monotonic()
-        yield
-        self.seconds[name] = round(time.monotonic() - started, 2)

@@ -16,7 +16,7 @@ class Mode(StrEnum):
     """What is refined."""
 
     SURFACE = "surface"
-    """The surface tower itself, and with it every name's vector."""
+    """The surface tower itself, and with it every name's vector; beside it an adapter as in the next mode."""
     ADAPTER = "adapter"
     """A residual network on the query side of the semantic tower; no name's vector moves."""
     FULL = "full"
@@ -34,7 +34,8 @@ class RefineSettings(BaseModel):
     :param n_pool: replayed pairs altogether; ``confusable_share`` of them of concepts that lessons are confused with.
     :param n_negatives: names of other concepts for each pair, drawn from the ``depth`` nearest.
     :param human_weight: what a name of a concept that an annotator refuted counts among a wording's negatives.
-    :param learning_rate: of Adam.
+    :param learning_rate: of Adam, of what is trained in this mode; ``adapter_rate`` that of the adapter in ``surface``,
+        0 to leave it alone.
     :param alpha: of the memory term; 0 leaves memory out.
     :param n_memory: negatives from memory for each wording.
     :param capacity: of the memory bank, first in, first out.
@@ -64,6 +65,7 @@ class RefineSettings(BaseModel):
     depth: int = Field(20, ge=1)
     human_weight: float = Field(3.0, ge=0)
     learning_rate: float = Field(2e-3, gt=0)
+    adapter_rate: float = Field(1e-3, ge=0)
     temperature: float = Field(0.05, gt=0)
     alpha: float = Field(1.0, ge=0)
     n_memory: int = Field(16, ge=1)

@@ -67,42 +67,6 @@ class Views(Protocol):
         """Unit vectors of names; with their graph where they are trained. *Shape:* (n_texts, width)."""
 
 
-class SurfaceViews:
-    """The surface tower is trained; what the semantic tower says stands beside it, so that it learns what is left."""
-
-    def __init__(self, parent: Linker, *, device: str = "cpu") -> None:
-        encoder = parent.encoder
-        surface = encoder.surface if isinstance(encoder, CombinedEncoder) else encoder
-        if not isinstance(surface, SurfaceEncoder):
-            raise SettingError(
-                "this encoder has no surface tower", where="mode", expected="adapter or full", got=Mode.SURFACE.value
-            )
-        self.tower = SurfaceTower.of(surface).to(device)
-        self._edge, self._share = surface.width, encoder.towers[0].share
-        self._adapter = _Frozen(parent.adapter, encoder) if parent.adapter else None
-
-    @property
-    def dense(self) -> list[nn.Parameter]:
-        """Nothing."""
-        return []
-
-    @property
-    def sparse(self) -> list[nn.Parameter]:
-        """The table."""
-        return list(self.tower.parameters())
-
-    def query(self, texts: Texts) -> Tensor:
-        """See :class:`Views`."""
-        return self._beside(texts.texts, self._adapter(texts.vectors) if self._adapter else texts.vectors)
-
-    def key(self, texts: Texts) -> Tensor:
-        """See :class:`Views`."""
-        return self._beside(texts.texts, texts.vectors)
-
-    def _beside(self, texts: Sequence[str], vectors: Tensor) -> Tensor:
-        return torch.cat((sqrt(self._share) * self.tower(texts), vectors[:, self._edge :]), dim=1)
-
-
 class AdapterViews:
     """A residual network on the query side of the last tower: ``q' = normalise(q + tanh(q W_in) W_out)``."""
 
@@ -136,6 +100,49 @@ class AdapterViews:
         """The network as it is now."""
         w_in, w_out = (weights.detach().cpu().numpy().copy() for weights in (self.w_in, self.w_out))
         return Adapter(np.asarray(w_in, np.float32), np.asarray(w_out, np.float32))
+
+
+class SurfaceViews:
+    """The surface tower is trained, and beside it an adapter behind the semantic tower, where there is one.
+
+    What the semantic tower says stands beside what is trained, so that this learns what is left to learn.
+    """
+
+    def __init__(self, parent: Linker, settings: RefineSettings, *, device: str = "cpu") -> None:
+        encoder = parent.encoder
+        surface = encoder.surface if isinstance(encoder, CombinedEncoder) else encoder
+        if not isinstance(surface, SurfaceEncoder):
+            raise SettingError(
+                "this encoder has no surface tower", where="mode", expected="adapter or full", got=Mode.SURFACE.value
+            )
+        self.tower = SurfaceTower.of(surface).to(device)
+        self._edge, self._share = surface.width, encoder.towers[0].share
+        self._semantic = AdapterViews(parent, settings, device=device) if len(encoder.towers) > 1 else None
+
+    @property
+    def dense(self) -> list[nn.Parameter]:
+        """The adapter's."""
+        return self._semantic.dense if self._semantic else []
+
+    @property
+    def sparse(self) -> list[nn.Parameter]:
+        """The table."""
+        return list(self.tower.parameters())
+
+    def query(self, texts: Texts) -> Tensor:
+        """See :class:`Views`."""
+        return self._beside(texts.texts, self._semantic.query(texts) if self._semantic else texts.vectors)
+
+    def key(self, texts: Texts) -> Tensor:
+        """See :class:`Views`."""
+        return self._beside(texts.texts, texts.vectors)
+
+    def adapter(self) -> Adapter | None:
+        """The adapter as it is now."""
+        return self._semantic.adapter() if self._semantic else None
+
+    def _beside(self, texts: Sequence[str], vectors: Tensor) -> Tensor:
+        return torch.cat((sqrt(self._share) * self.tower(texts), vectors[:, self._edge :]), dim=1)
 
 
 class FullViews:

@@ -55,3 +55,8 @@ class Workspace:
     def quarantine(self) -> Path:
         """Records of annotation files that could not be taken in, to be mended."""
         return self.root / "quarantine"
+
+    @property
+    def reports(self) -> Path:
+        """Report cards of refinements that made no release."""
+        return self.root / "reports"

@@ -43,6 +43,7 @@ from tqdm import tqdm
 
 from medlink import __version__
 from medlink.curation.adjudication import decide_spans
+from medlink.curation.queue import place_of
 from medlink.curation.rulings import make_rulings
 from medlink.encoder.combined import CombinedEncoder, towers_of
 from medlink.encoder.transformer import TransformerEncoder
@@ -59,6 +60,7 @@ from medlink.linking.recipe import Recipe
 from medlink.linking.settings import LinkerSettings
 from medlink.ontology.lexicon import Lexicon, extended_lexicon
 from medlink.records import Annotation, Link, Mention, Proposal, Source, Verdict
+from medlink.refinement.cost import CostMeter
 from medlink.refinement.gate import judge
 from medlink.refinement.guard import correction_cases, lesson_cases, ontology_cases, split_lessons
 from medlink.refinement.lessons import Lesson, take_lessons
@@ -69,7 +71,7 @@ from medlink.refinement.settings import Mode, RefineSettings
 from medlink.store.events import Entry, Event
 from medlink.store.workspace import default_workspace_root
 from medlink.text import normalise
-from pipelines.bench.queue import mentions_of, place_of
+from pipelines.bench.queue import mentions_of
 from pipelines.bench.results import append_result
 from pipelines.bench.retroactive_report import report
 
@@ -369,7 +371,10 @@ def learn(case: Case, arm: Arm, state: Learned, entries: Sequence[Entry], since:
     training, guard = split_lessons(lessons) if arm.is_gated else (lessons, ())
     kept = {lesson.place[0] for lesson in training}
     mine = [entry for entry in heard if entry.event.annotation.doc_id in kept]
-    parent = with_corrections(case.base if arm.anew else state.linker, _corrections(mine))
+    start = case.base if arm.anew else state.linker
+    before = with_corrections(state.linker, _corrections([entry for entry in mine if entry.seq <= since]))
+    parent = with_corrections(start, _corrections(mine))
+    meter = CostMeter()
     with tempfile.TemporaryDirectory() as folder:
         child = refine(
             parent,
@@ -377,17 +382,18 @@ def learn(case: Case, arm: Arm, state: Learned, entries: Sequence[Entry], since:
             arm.settings,
             Path(folder),
             memory=None if arm.anew or arm.forgets else state.memory,
+            meter=meter,
         )
         linker = _kept(child.linker)
     seconds = time.monotonic() - started
     facts: dict[str, Any] = {
         "seconds": round(seconds, 1),
-        "phases": dict(child.seconds),
+        "phases": {name: round(spent, 1) for name, spent in meter.total().seconds.items()},
         "work": len(child.steps) * (arm.settings.n_lessons + arm.settings.n_replay),
         "n_encoded": child.moved.n_encoded,
     }
     if arm.is_gated:
-        facts["gate"] = _judge(case, parent, linker, training, guard, since)
+        facts["gate"] = _judge(case, before, linker, training, guard, since)
         facts["seconds_gate"] = round(time.monotonic() - started - seconds, 1)
         if facts["gate"] and not arm.anew:
             return replace(state, memory=child.memory), facts
