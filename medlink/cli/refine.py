@@ -98,11 +98,12 @@ def refine(**options: Any) -> None:
 
 
 def _settings(mode: str | None, path: Path | None) -> RefineSettings:
-    from medlink.refinement.settings import RefineSettings, read_settings
+    from medlink.refinement.settings import Mode, RefineSettings, read_settings
 
     if path is not None and mode is not None:
         raise SettingError("the recipe says the mode", where="--mode", expected="--mode or --recipe", got="both")
-    return read_settings(path) if path else RefineSettings(mode=mode or "surface", **_BY_MODE[mode or "surface"])
+    chosen = mode or Mode.SURFACE.value
+    return read_settings(path) if path else RefineSettings(mode=Mode(chosen), **_BY_MODE[chosen])
 
 
 def _read_guard(text: str) -> tuple[str, Corpus]:
