@@ -18,10 +18,12 @@ from medlink.linking.annotator import Annotator
 from medlink.linking.linker import Linker
 from medlink.linking.ranker import default_ranker
 from medlink.linking.recipe import Recipe
+from medlink.linking.remembering import remember
 from medlink.ontology.catalogue import Catalogue, Entry, default_folder, load_ontology, source_path
 from medlink.ontology.lexicon import Lexicon, with_names
 from medlink.ontology.persistence import normaliser_hash, read_lexicon, write_lexicon
 from medlink.store.artifacts import Facts, file_sha256, obtain_artifact
+from medlink.store.vectors import VectorStore
 from medlink.store.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -58,6 +60,8 @@ def make_linker(recipe: Recipe, lexicon: Lexicon, index: NameIndex) -> Linker:
     :param index: of the lexicon's names under the recipe's encoder.
     """
     encoder = _encoder(recipe)
+    if recipe.remembers:
+        encoder = remember(encoder, VectorStore(Workspace(recipe.workspace).vectors))
     ranker = default_ranker(len(encoder.towers))
     return Linker(lexicon, index, encoder, ranker, recipe.linking, recipe.corrections)
 

@@ -24,6 +24,7 @@ class Recipe:
     :param device: where the encoder runs: ``cpu``, ``cuda``, ``mps``.
     :param n_threads: cores that the encoder may use; changes no link.
     :param corrections: what annotators decided.
+    :param remembers: look up vectors that earlier runs in the workspace made, and keep new ones; changes no link.
     """
 
     workspace: Path
@@ -36,3 +37,4 @@ class Recipe:
     detection: DetectionSettings = field(default_factory=DetectionSettings)
     linking: LinkerSettings = field(default_factory=LinkerSettings)
     corrections: Corrections = field(default_factory=Corrections)
+    remembers: bool = field(default=False, repr=False)
