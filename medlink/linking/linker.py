@@ -73,6 +73,13 @@ class Linker:
         together = rank_together(self._rank_alone(normal), self.lexicon, DEFAULT_CONTEXT)
         return [together[query][: k or self.settings.top_k] if query else () for query in normal]
 
+    def remember(self, rankings: dict[str, tuple[Candidate, ...]]) -> None:
+        """Takes rankings as known, so that nobody ranks these queries again while they are remembered.
+
+        :param rankings: by normalised query what :meth:`rank` gives for it to ``DEPTH``.
+        """
+        self._recent.update(rankings)
+
     def find(self, queries: Sequence[str]) -> list[NameMatches]:
         """The names that may be what each query means.
 

@@ -113,7 +113,9 @@ def sqlite_errors(path: Path, kind: Kind) -> Iterator[None]:
         for beginning, meaning, hint in _MEANINGS:
             if name.startswith(beginning):
                 words = {"name": kind.name, "if_damaged": kind.if_damaged}
-                raise kind.error(meaning.format(**words), where=str(path), got=name, hint=hint.format(**words)) from error
+                raise kind.error(
+                    meaning.format(**words), where=str(path), got=name, hint=hint.format(**words)
+                ) from error
         raise kind.error("the database refuses", where=str(path), got=f"{name}: {error}") from error
 
 

@@ -60,12 +60,15 @@ class VectorStore:
             for start in range(0, len(texts), _ASKED):
                 some = texts[start : start + _ASKED]
                 rows = connection.execute(
-                    "SELECT text, vector FROM vectors WHERE encoder_id = (SELECT id FROM encoders WHERE key = ?) "
-                    f"AND text IN ({', '.join('?' * len(some))})",  # noqa: S608 - question marks
+                    "SELECT text, vector FROM vectors WHERE encoder_id = "  # noqa: S608 - question marks
+                    "(SELECT id FROM encoders WHERE key = ?) "
+                    f"AND text IN ({', '.join('?' * len(some))})",
                     (key, *some),
                 )
                 found |= {
-                    text: np.frombuffer(vector, _DTYPE) for text, vector in rows if len(vector) == width * _DTYPE.itemsize
+                    text: np.frombuffer(vector, _DTYPE)
+                    for text, vector in rows
+                    if len(vector) == width * _DTYPE.itemsize
                 }
         return found
 
