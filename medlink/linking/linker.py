@@ -80,6 +80,10 @@ class Linker:
         """
         self._recent.update(rankings)
 
+    def remembers(self, query: str) -> bool:
+        """Whether the ranking of a normalised query is known."""
+        return query in self._recent
+
     def find(self, queries: Sequence[str]) -> list[NameMatches]:
         """The names that may be what each query means.
 

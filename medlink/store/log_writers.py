@@ -118,29 +118,29 @@ class Relinking:
         with sqlite_errors(path, LINK_LOG):
             connection.execute("DROP TABLE IF EXISTS temp.staged")
             connection.execute(
-                'CREATE TEMP TABLE staged (document_id INTEGER, "start" INTEGER, "end" INTEGER, run_id INTEGER, '
+                'CREATE TEMP TABLE staged (document_id INTEGER, "start" INTEGER, "end" INTEGER, '
                 'concept_id TEXT, score REAL, candidates TEXT, PRIMARY KEY (document_id, "start", "end")) WITHOUT ROWID'
             )
-            connection.execute("CREATE TEMP TABLE IF NOT EXISTS done (document_id INTEGER PRIMARY KEY, run_id INTEGER)")
+            for table in ("seen", "done"):
+                connection.execute(f"DROP TABLE IF EXISTS temp.{table}")
+                connection.execute(f"CREATE TEMP TABLE {table} (document_id INTEGER PRIMARY KEY, run_id INTEGER)")
 
-    def add(self, document: LoggedDocument, outcomes: Iterable[Outcome]) -> None:
-        """Gathers the new links of a document.
-
-        :param outcomes: one for each of its links, in their order.
-        """
-        self.add_rows(
-            [
-                (document.id, link.mention.start, link.mention.end, document.run_id, *pack_outcome(outcome))
+    def add(self, documents: Iterable[tuple[LoggedDocument, Sequence[Outcome]]]) -> None:
+        """Gathers documents as they were read, each with the new outcomes of its links, in their order."""
+        seen: list[tuple[int, int]] = []
+        rows: list[tuple[object, ...]] = []
+        for document, outcomes in documents:
+            seen.append((document.id, document.run_id))
+            rows += [
+                (document.id, link.mention.start, link.mention.end, *pack_outcome(outcome))
                 for link, outcome in zip(document.links, outcomes, strict=True)
+                if outcome != link.outcome
             ]
-        )
-
-    def add_rows(self, rows: Sequence[tuple[object, ...]]) -> None:
-        """Gathers rows: the document's number, start, end, its run as it was read, and a packed outcome."""
         with sqlite_errors(self._path, LINK_LOG):
             self._connection.execute("BEGIN")
             try:
-                self._connection.executemany("INSERT OR REPLACE INTO temp.staged VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+                self._connection.executemany("INSERT INTO temp.seen VALUES (?, ?)", seen)
+                self._connection.executemany("INSERT INTO temp.staged VALUES (?, ?, ?, ?, ?, ?)", rows)
             finally:
                 self._connection.execute("COMMIT")
 
@@ -157,23 +157,24 @@ class Relinking:
         with sqlite_errors(self._path, LINK_LOG), transaction(self._connection):
             target_id = _obtain_target(self._connection, run.target)
             thresholds = self._connection.execute(
-                "SELECT DISTINCT threshold FROM runs WHERE id IN (SELECT DISTINCT run_id FROM temp.staged) ORDER BY 1"
+                "SELECT DISTINCT threshold FROM runs WHERE id IN (SELECT DISTINCT run_id FROM temp.seen) ORDER BY 1"
             ).fetchall()
             for (threshold,) in thresholds:
                 new = replace(run, threshold=threshold)
                 run_id = _insert_run(self._connection, target_id, "relink", to_stamp(now), new)
                 n_changed += self._replace(threshold, run_id)
             self._connection.execute("DELETE FROM temp.staged")
+            self._connection.execute("DELETE FROM temp.seen")
         return n_changed
 
-    def _replace(self, threshold: float, run_id: int) -> int:
+    def _replace(self, threshold: float | None, run_id: int) -> int:
         values = {"threshold": threshold, "run_id": run_id}
         execute = self._connection.execute
         execute("DELETE FROM temp.done")
         execute(
-            "INSERT INTO temp.done SELECT DISTINCT s.document_id, s.run_id FROM temp.staged s JOIN documents d "
+            "INSERT INTO temp.done SELECT s.document_id, s.run_id FROM temp.seen s JOIN documents d "
             "ON d.id = s.document_id AND d.run_id = s.run_id JOIN runs r ON r.id = s.run_id "
-            "AND r.threshold = :threshold",
+            "AND r.threshold IS :threshold",
             values,
         )
         changed = execute(

