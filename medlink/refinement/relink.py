@@ -30,7 +30,7 @@ from medlink.refinement.precedents import Precedent, Precedents, Shift
 from medlink.refinement.ranking_table import RankingTable
 from medlink.store.link_log import LinkLog
 from medlink.store.log_writers import Relinking
-from medlink.store.logged import LoggedDocument, LoggedLink, Outcome, Run, Target
+from medlink.store.logged import LoggedDocument, LoggedLink, Outcome, Run, Target, outcome_of
 from medlink.store.workspace import Workspace
 from medlink.text import normalise
 
@@ -117,7 +117,7 @@ class Worker:
         )
         outcomes = tuple((document, tuple(map(outcome_of, linked[document.id]))) for document in documents)
         n_rescored = sum(
-            before.outcome.concept_id == after.concept_id and before.outcome.score != after.score
+            before.outcome.concept_id == after.concept_id and before.outcome.score != outcome_of(after).score
             for _, before, after in pairs
         )
         return Relinked(outcomes, changes, n_rescored)
@@ -295,11 +295,6 @@ def _work(work: Callable[[Worker, Job], Result], job: Job) -> Result:
     if _worker is None:
         raise RuntimeError("a worker was asked before it was started")
     return work(_worker, job)
-
-
-def outcome_of(link: Link) -> Outcome:
-    """What the log keeps of a link."""
-    return Outcome(link.concept_id, link.score, tuple(candidate.concept_id for candidate in link.candidates))
 
 
 def _nothing(target: Target, log: LinkLog) -> UnknownNameError:

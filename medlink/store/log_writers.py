@@ -11,7 +11,7 @@ from pathlib import Path
 from medlink.records import LinkedDocument, Mention
 from medlink.store.database import sqlite_errors, transaction
 from medlink.store.events import to_stamp
-from medlink.store.logged import LINK_LOG, LoggedDocument, Outcome, Run, Target, pack, pack_outcome
+from medlink.store.logged import LINK_LOG, LoggedDocument, Outcome, Run, Target, outcome_of, pack_outcome
 from medlink.text import normalise
 
 # Links of one transaction: enough that its sync is no matter, few enough that others hardly wait.
@@ -78,9 +78,7 @@ class Recorder:
                     link.mention.end,
                     self._wording(link.mention),
                     self._obtain("sections", normalise(link.mention.section)),
-                    link.concept_id,
-                    link.score,
-                    pack([candidate.concept_id for candidate in link.candidates]),
+                    *pack_outcome(outcome_of(link)),
                 )
                 for link in linked.links
             ],

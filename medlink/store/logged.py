@@ -8,7 +8,7 @@ from datetime import datetime
 
 from medlink import __version__
 from medlink.errors import StoreError
-from medlink.records import Mention
+from medlink.records import Link, Mention
 from medlink.store.database import Kind
 
 LINK_LOG = Kind(
@@ -74,7 +74,7 @@ class Outcome:
     """What a mention is linked to.
 
     :param concept_id: ``None`` for NIL.
-    :param score: of the best candidate, 0 where there is none.
+    :param score: of the best candidate, 0 where there is none; four decimals, as files of links have it.
     :param candidates: the best concepts, best first.
     """
 
@@ -107,6 +107,12 @@ class LoggedDocument:
     doc_id: str
     run_id: int
     links: tuple[LoggedLink, ...]
+
+
+def outcome_of(link: Link) -> Outcome:
+    """What the log keeps of a link."""
+    candidates = tuple(candidate.concept_id for candidate in link.candidates)
+    return Outcome(link.concept_id, round(link.score, 4) + 0.0, candidates)
 
 
 def pack_outcome(outcome: Outcome) -> tuple[str | None, float, str]:

@@ -19,14 +19,14 @@ from medlink.linking.corrections import Corrections
 from medlink.linking.linker import DEPTH, Linker
 from medlink.linking.recipe import Recipe
 from medlink.linking.settings import LinkerSettings
-from medlink.records import Document, Link, LinkedDocument, Mention, Ruling
+from medlink.records import Document, LinkedDocument, Mention, Ruling
 from medlink.refinement.change_files import write_change_lines, write_change_table
 from medlink.refinement.changes import Cause, Change, ReviewLimits, Tally
 from medlink.refinement.precedents import Precedent, group_lessons
 from medlink.refinement.ranking_table import RankingTable
 from medlink.refinement.relink import Relinker
 from medlink.store.link_log import LinkLog
-from medlink.store.logged import LoggedDocument, Outcome
+from medlink.store.logged import LoggedDocument, outcome_of
 from medlink.store.workspace import Workspace
 from tests.linking.test_corrections import ATTACK, CYST, SEIZURE, ruling
 from tests.refinement.test_precedents import lesson
@@ -64,10 +64,15 @@ def record(recipe: Recipe, linker: Linker, *notes: Sequence[Mention]) -> None:
 
 
 def relink(
-    recipe: Recipe, *, precedents: Sequence[Precedent] = (), apply: bool = False, n_workers: int = 1, **limits: float
+    recipe: Recipe,
+    *,
+    precedents: Sequence[Precedent] = (),
+    apply: bool = False,
+    n_workers: int = 1,
+    limits: ReviewLimits | None = None,
 ) -> tuple[list[Change], Tally]:
     tally = Tally()
-    relinker = Relinker(recipe, precedents, ReviewLimits(**limits), n_workers=n_workers)
+    relinker = Relinker(recipe, precedents, limits or ReviewLimits(), n_workers=n_workers)
     with LinkLog.open(Workspace(recipe.workspace).link_log) as log:
         relinking = log.relinking()
         changes = list(relinker.changes(tally, into=relinking if apply else None))
@@ -79,10 +84,6 @@ def relink(
 def stored(recipe: Recipe) -> list[LoggedDocument]:
     with LinkLog.read(Workspace(recipe.workspace).link_log) as log:
         return list(log.documents(log.document_numbers(describe_run(recipe).target)))
-
-
-def outcome(link: Link) -> Outcome:
-    return Outcome(link.concept_id, link.score, tuple(candidate.concept_id for candidate in link.candidates))
 
 
 def test_rankings_come_back_from_the_table_as_they_were(linker: Linker, tmp_path: Path) -> None:
@@ -113,10 +114,10 @@ def test_links_are_those_that_linking_the_notes_would_give(
     expected = replace(linker, corrections=now.corrections).link([mention for one in notes for mention in one])
     before = {(d.doc_id, link.mention.start): link.outcome for d in stored(own) for link in d.links}
     changes, tally = relink(now, apply=True)
-    assert [link.outcome for d in stored(own) for link in d.links] == [outcome(link) for link in expected]
+    assert [link.outcome for d in stored(own) for link in d.links] == [outcome_of(link) for link in expected]
     moved = [e for e in expected if before[e.mention.doc_id, e.mention.start].concept_id != e.concept_id]
     assert [(c.mention.doc_id, c.mention.start, c.new) for c in changes] == [
-        (e.mention.doc_id, e.mention.start, outcome(e)) for e in moved
+        (e.mention.doc_id, e.mention.start, outcome_of(e)) for e in moved
     ]
     assert {change.cause for change in changes} <= {Cause.RULING}
     assert (tally.n_links, tally.n_changed) == (len(expected), len(changes))
@@ -166,7 +167,7 @@ def test_what_was_learned_is_traced_to_the_nearest_corrections(own: Recipe, link
     changes, tally = relink(other, precedents=group_lessons([lesson("mitral regurg", SEIZURE)]))
     assert tally.n_rescored + tally.n_changed > 0
     assert [change.new for change in changes] == [
-        outcome(after)
+        outcome_of(after)
         for before, after in zip(linker.link(note("n0", *doubtful)), now, strict=True)
         if before.concept_id != after.concept_id
     ]
@@ -187,8 +188,8 @@ def test_threshold_of_the_run_holds(own: Recipe, linker: Linker) -> None:
 def test_limits_choose_what_a_person_should_see(own: Recipe, linker: Linker) -> None:
     record(own, linker, note("n0", "renal cyst"))
     ruled = replace(own, corrections=Corrections(RULINGS))  # gives 0.75, two mentions alike
-    for limits, expected in [({}, False), ({"below": 0.8}, True), ({"below": 0.75, "margin": 0.9}, True)]:
-        ((change,), _) = relink(ruled, **limits)
+    for limits, expected in [(ReviewLimits(), False), (ReviewLimits(0.8), True), (ReviewLimits(0.75, 0.9), True)]:
+        ((change,), _) = relink(ruled, limits=limits)
         assert change.review == expected
     with pytest.raises(SettingError, match="margin"):
         ReviewLimits(margin=2)
