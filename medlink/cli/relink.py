@@ -78,7 +78,8 @@ def relink(**options: Any) -> None:
     are written to OUT, ordered by document and place: the old and the new concept with their scores and releases, and
     the annotators' decision behind it, or for what was learned the corrections that are nearest to the mention.
 
-    Nothing else is written without --apply. Your files of links stay as they are: run 'medlink link' for new ones.
+    Mentions that nobody had found then are not looked for: for these the notes are needed. Nothing else is written
+    without --apply. Your files of links stay as they are: run 'medlink link' for new ones.
     """
     recipe = make_recipe(options)
     out, limits = options["out"], ReviewLimits(options["review_below"], options["review_margin"])

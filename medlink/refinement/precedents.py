@@ -22,7 +22,7 @@ class Pull(StrEnum):
     TOWARDS = "towards"
     """It says that its own mention means the concept of the link, or where the link is NIL, that it means none."""
     AWAY = "away"
-    """It says that its own mention does not mean what the link was before."""
+    """It says that its own mention does not mean what the link was before, or its nearest rival."""
     NONE = ""
     """It is near, and speaks for neither."""
 
@@ -71,7 +71,7 @@ class Shift:
     """A link that changed, or that is to be explained.
 
     :param new: its concept, ``None`` for NIL.
-    :param old: what it was before, ``None`` for NIL or where there was nothing.
+    :param old: what it was before, or its nearest rival; ``None`` for NIL or where there is nothing.
     """
 
     query: str

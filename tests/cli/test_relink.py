@@ -101,6 +101,20 @@ def test_relink_tells_what_corrections_change_and_records_it_when_told(
     assert json.loads(run("relink", "--json").stdout)["n_rescored"] == 0
 
 
+def test_explain_shows_the_corrections_that_pull_a_text(run: Run, linked: Path, tmp_path: Path) -> None:
+    assert "corrections" not in run("explain", "kidney cyst").output
+    correct(run, tmp_path)
+    near = json.loads(run("explain", "renal cyst", "--json").stdout)["corrections"]
+    assert [(one["id"], one["concept_id"], one["pull"]) for one in near] == [
+        ("a:2-12", "HP:0000105", "towards"),
+        ("a:21-33", None, ""),
+    ]
+    assert near[0]["cosine"] == pytest.approx(1, abs=1e-3)
+    output = run("explain", "renal cyst").output
+    assert "a:2-12" in output
+    assert "towards" in output
+
+
 def test_relink_says_how_to_begin(run: Run) -> None:
     assert "there is no link log here" in run("relink", code=1).output
 
