@@ -60,5 +60,5 @@ def _find_near(explanation: Explanation, precedents: tuple[Precedent, ...], link
         return ()
     rivals = (c.concept_id for c in explanation.candidates if c.concept_id != explanation.concept_id)
     shift = Shift(explanation.normalised, explanation.concept_id, next(rivals, None))
-    (near,) = Precedents(precedents, linker.encoder).find([shift])
+    (near,) = Precedents(precedents, linker.query_encoder).find([shift])
     return near

@@ -16,7 +16,14 @@ from tqdm import tqdm
 from medlink import __version__
 from medlink.cli.corrections import corrections_option, load_corrections
 from medlink.cli.link_log import log_option, recorded
-from medlink.cli.options import detection_options, linker_options, make_detection, make_recipe, memory_option
+from medlink.cli.options import (
+    detection_options,
+    linker_options,
+    make_detection,
+    make_recipe,
+    memory_option,
+    threshold_option,
+)
 from medlink.cli.render import show_document
 from medlink.errors import NoteReadError, SettingError
 from medlink.formats.csv_table import write_csv
@@ -29,6 +36,7 @@ from medlink.linking.recipe import Recipe
 from medlink.linking.selection import LinkFilter, Selection, make_filter
 from medlink.linking.settings import LinkerSettings
 from medlink.records import Document, LinkedDocument
+from medlink.store.release import BASE
 
 # Formats that can be written to a pipe, note by note.
 STREAMED: dict[str, Callable[[Iterable[LinkedDocument], BinaryIO], None]] = {"jsonl": write_jsonl, "csv": write_csv}
@@ -81,13 +89,7 @@ class Summary:
 @click.option(
     "--top-k", default=5, show_default=True, type=click.IntRange(1, 100), help="Candidates to show for each mention."
 )
-@click.option(
-    "--threshold",
-    default=LinkerSettings().threshold,
-    show_default=True,
-    type=click.FloatRange(0, 1),
-    help="A mention whose best score is lower stays without a concept.",
-)
+@threshold_option
 @corrections_option
 @click.option(
     "--drop",
@@ -202,7 +204,8 @@ def _to_file(request: _Request, summary: Summary, out: Path, *, resume: bool) ->
     """Links into a journal beside the output, then writes the output in one go: it is whole or absent."""
     check_output(out, format=request.format)
     wanted = _make_filter(request)
-    journal = Journal(out, {"medlink": __version__, "recipe": repr(request.recipe), "sources": repr(request.sources)})
+    run = {"medlink": __version__, "recipe": repr(request.recipe), "sources": repr(request.sources)}
+    journal = Journal(out, run | {"release": Path(request.recipe.release).name or BASE})
     summary.n_resumed = journal.start(resume=resume)
     documents = _readable(request, summary)
     linked = journal.complete(documents, lambda rest: _annotate(rest, request), n_done=summary.n_resumed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from pathlib import Path
 from typing import Protocol
 
@@ -9,8 +10,10 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from medlink.errors import EncoderError
 from medlink.index.neighbours import Neighbours, best_rows
+from medlink.index.vectors import NameVectors, check_finite, make_matrix
+
+VECTORS_FILE = "vectors.npy"
 
 # faiss adds up in another order for one query than for many, so two runs differ in the last bits. This many spare
 # candidates are fetched and scored again one by one, which makes the k best the same in every batch.
@@ -40,23 +43,33 @@ class VectorPart(Protocol):
 class DenseIndex:
     """Nearest names by the cosine of their unit vectors, searched exactly.
 
-    :param vectors: *Shape:* (n_names, width), unit length; kept in half precision, searched in single.
+    :param vectors: unit length; kept in half precision, searched in single.
+        *Shape* of an array: (n_names, width).
     :raises EncoderError: when a vector is not finite.
     """
 
-    def __init__(self, vectors: NDArray[np.float16] | NDArray[np.float32]) -> None:
-        self._half = vectors.astype(np.float16, copy=False)
-        single = np.ascontiguousarray(self._half, np.float32)
-        if not np.isfinite(single).all():
-            bad = int(np.flatnonzero(~np.isfinite(single).all(axis=1))[0])
-            raise EncoderError("a name's vector is not finite", where=f"row {bad}", hint="Check the encoder's weights.")
-        self._index = faiss.IndexFlatIP(single.shape[1])
-        self._index.add(single)
+    def __init__(self, vectors: NameVectors | NDArray[np.float16] | NDArray[np.float32]) -> None:
+        self.vectors = vectors if isinstance(vectors, NameVectors) else NameVectors.of(vectors)
+        self._searched: tuple[faiss.IndexFlatIP, ...] = (_flat(self.vectors),)
+
+    def extended(self, vectors: NDArray[np.float32]) -> DenseIndex:
+        """The index with more names behind its own, which are not looked at again; itself where none is given.
+
+        :param vectors: *Shape:* (n_more, width), unit length.
+        :raises EncoderError: when a vector is not finite.
+        """
+        if not len(vectors):
+            return self
+        check_finite(vectors, first=len(self.vectors))
+        more = copy(self)
+        more.vectors = self.vectors.above(vectors)
+        more._searched = (*self._searched, _flat(NameVectors.of(vectors)))
+        return more
 
     @property
     def width(self) -> int:
         """Numbers in a vector."""
-        return int(self._half.shape[1])
+        return self.vectors.width
 
     def search(self, queries: NDArray[np.float32], k: int) -> Neighbours:
         """The ``k`` nearest names of each query with their cosines, the same whatever else is in the batch.
@@ -66,13 +79,21 @@ class DenseIndex:
         found = Neighbours.empty(len(queries), k)
         if not len(queries):
             return found
-        n_fetched = min(k + _SPARE, len(self._half))
-        _, fetched = self._index.search(np.ascontiguousarray(queries, np.float32), n_fetched)
+        single = np.ascontiguousarray(queries, np.float32)
+        fetched = self._fetch(single, k + _SPARE)
         for i, rows in enumerate(fetched):
             best, scores = best_rows(rows, self._cosines(queries[i], rows), k=k)
             found.rows[i, : len(best)] = best
             found.scores[i, : len(best)] = scores
         return found
+
+    def _fetch(self, queries: NDArray[np.float32], n_wanted: int) -> NDArray[np.int64]:
+        """Rows that hold the nearest of each query. *Shape:* (n_queries, n_fetched)."""
+        fetched, start = [], 0
+        for index in self._searched:
+            fetched.append(index.search(queries, min(n_wanted, index.ntotal))[1] + start)
+            start += index.ntotal
+        return np.concatenate(fetched, axis=1)
 
     def score(
         self, query: NDArray[np.float32], rows: NDArray[np.int64], part: VectorPart | None = None
@@ -85,18 +106,29 @@ class DenseIndex:
         if part is None:
             return np.round(self._cosines(query, rows), 6).astype(np.float32)
         some = slice(part.start, part.stop)
-        products = self._half[rows, some].astype(np.float64) * query[some].astype(np.float64)
+        products = self.vectors.take(rows)[:, some].astype(np.float64) * query[some].astype(np.float64)
         return np.asarray(np.round(products.sum(axis=1) / max(part.share, _LEAST_SHARE), 6), np.float32)
 
     def _cosines(self, query: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        products = self._half[rows].astype(np.float64) * query.astype(np.float64)
+        products = self.vectors.take(rows).astype(np.float64) * query.astype(np.float64)
         return np.asarray(products.sum(axis=1))
 
     def write(self, folder: Path) -> None:
         """Writes the vectors into an existing folder, in half precision."""
-        np.save(folder / "vectors.npy", self._half)
+        kept = make_matrix(folder / VECTORS_FILE, (len(self.vectors), self.width))
+        start = 0
+        for piece in self.vectors.pieces():
+            kept[start : start + len(piece)] = piece
+            start += len(piece)
 
     @classmethod
     def read(cls, folder: Path) -> DenseIndex:
         """The index that :meth:`write` left in a folder."""
-        return cls(np.load(folder / "vectors.npy"))
+        return cls(NameVectors.of(np.load(folder / VECTORS_FILE, mmap_mode="r")))
+
+
+def _flat(vectors: NameVectors) -> faiss.IndexFlatIP:
+    index = faiss.IndexFlatIP(vectors.width)
+    for piece in vectors.pieces():
+        index.add(piece)
+    return index

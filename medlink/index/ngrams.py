@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -28,10 +28,11 @@ class NgramIndex:
 
     :param columns: the column of each n-gram of the names.
     :param idf: *Shape:* (n_ngrams,), float32.
-    :param postings: *Shape:* (n_ngrams, n_names), CSR, float32: for each n-gram the names that hold it.
+    :param postings: for each n-gram the names that hold it, some names' beside those of the names before them.
+        *Shape* of each: (n_ngrams, n_names), CSR, float32.
     """
 
-    def __init__(self, columns: Mapping[str, int], idf: NDArray[np.float32], postings: sparse.csr_matrix) -> None:
+    def __init__(self, columns: Mapping[str, int], idf: NDArray[np.float32], *postings: sparse.csr_matrix) -> None:
         self._columns = columns
         self._idf = idf
         self._postings = postings
@@ -42,14 +43,32 @@ class NgramIndex:
 
         :param names: *Shape:* (n_names,), not empty.
         """
-        document_frequency: Counter[str] = Counter()
-        for name in names:
-            document_frequency.update(set(_ngrams(name)))
-        columns = {ngram: column for column, ngram in enumerate(sorted(document_frequency))}
-        frequencies = np.array([document_frequency[ngram] for ngram in columns], np.float64)
-        idf = (np.log((1 + len(names)) / (1 + frequencies)) + 1).astype(np.float32)
+        frequency = _document_frequency(names)
+        columns = {ngram: column for column, ngram in enumerate(sorted(frequency))}
+        idf = _smooth_idf([frequency[ngram] for ngram in columns], len(names))
         weights = _weigh(names, columns, idf)
         return cls(columns, idf, sparse.csr_matrix(weights.T))
+
+    @property
+    def n_names(self) -> int:
+        """The number of names."""
+        return sum(postings.shape[1] for postings in self._postings)
+
+    def extended(self, names: Sequence[str]) -> NgramIndex:
+        """The index with more names behind its own; itself where none is given.
+
+        Its own n-grams keep their idf; those that only the new names hold get theirs among all names.
+
+        :param names: *Shape:* (n_more,), normalised.
+        """
+        if not names:
+            return self
+        frequency = _document_frequency(names, but=self._columns)
+        columns = {**self._columns, **{g: place for place, g in enumerate(sorted(frequency), len(self._columns))}}
+        new = [frequency[ngram] for ngram in sorted(frequency)]
+        idf = np.concatenate([self._idf, _smooth_idf(new, self.n_names + len(names))])
+        more = sparse.csr_matrix(_weigh(names, columns, idf).T)
+        return NgramIndex(columns, idf, *(_with_rows(postings, len(idf)) for postings in self._postings), more)
 
     def search(self, queries: Sequence[str], k: int) -> Neighbours:
         """The ``k`` nearest names of each query, with cosines in (0, 1]; names that share no n-gram are left out.
@@ -59,8 +78,8 @@ class NgramIndex:
         found = Neighbours.empty(len(queries), k)
         for start in range(0, len(queries), _BLOCK):
             block = _weigh(queries[start : start + _BLOCK], self._columns, self._idf)
-            scores = sparse.csr_matrix(block @ self._postings)
-            for offset in range(scores.shape[0]):
+            scores = [sparse.csr_matrix(block @ postings) for postings in self._postings]
+            for offset in range(block.shape[0]):
                 rows, best = _shortlist(*_nonzero(scores, offset), k)
                 found.rows[start + offset, : len(rows)] = rows
                 found.scores[start + offset, : len(rows)] = best
@@ -81,7 +100,8 @@ class NgramIndex:
         """Writes the index into an existing folder."""
         (folder / "ngrams.json").write_text(json.dumps(list(self._columns), ensure_ascii=False), encoding="utf-8")
         np.save(folder / "ngram_idf.npy", self._idf)
-        sparse.save_npz(folder / "ngram_postings.npz", self._postings, compressed=False)
+        postings = self._postings[0] if len(self._postings) == 1 else sparse.hstack(self._postings, "csr")
+        sparse.save_npz(folder / "ngram_postings.npz", postings, compressed=False)
 
     @classmethod
     def read(cls, folder: Path) -> NgramIndex:
@@ -130,9 +150,33 @@ def _weigh(texts: Sequence[str], columns: Mapping[str, int], idf: NDArray[np.flo
     return sparse.csr_matrix((unit, np.array(indices, np.int32), np.array(ends)), shape=(len(texts), len(idf)))
 
 
-def _nonzero(scores: sparse.csr_matrix, row: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    span = slice(scores.indptr[row], scores.indptr[row + 1])
-    return scores.indices[span].astype(np.int64), scores.data[span].astype(np.float64)
+def _document_frequency(names: Sequence[str], but: Container[str] = ()) -> Counter[str]:
+    """In how many names each n-gram is, but for some n-grams."""
+    frequency: Counter[str] = Counter()
+    for name in names:
+        frequency.update({ngram for ngram in _ngrams(name) if ngram not in but})
+    return frequency
+
+
+def _smooth_idf(frequencies: Sequence[int], n_names: int) -> NDArray[np.float32]:
+    return np.asarray(np.log((1 + n_names) / (1 + np.array(frequencies, np.float64))) + 1, np.float32)
+
+
+def _with_rows(postings: sparse.csr_matrix, n_rows: int) -> sparse.csr_matrix:
+    """The same matrix with empty rows below it; its entries are not copied."""
+    ends = np.concatenate([postings.indptr, np.full(n_rows - postings.shape[0], postings.indptr[-1])])
+    return sparse.csr_matrix((postings.data, postings.indices, ends), shape=(n_rows, postings.shape[1]), copy=False)
+
+
+def _nonzero(blocks: Sequence[sparse.csr_matrix], row: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The columns that are not zero, and the scores there, in one row of matrices that stand side by side."""
+    rows, scores, start = [], [], 0
+    for block in blocks:
+        span = slice(block.indptr[row], block.indptr[row + 1])
+        rows.append(block.indices[span].astype(np.int64) + start)
+        scores.append(block.data[span].astype(np.float64))
+        start += block.shape[1]
+    return np.concatenate(rows), np.concatenate(scores)
 
 
 def _shortlist(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import logging
+from dataclasses import replace
 from pathlib import Path
 
 from medlink import __version__
@@ -12,10 +12,11 @@ from medlink.detection.pipeline import build_detector
 from medlink.encoder.loading import load_encoder
 from medlink.encoder.protocol import Encoder
 from medlink.encoder.transformer import EncoderSettings, fastest_dtype
-from medlink.errors import ArtifactError
 from medlink.index.name_index import NameIndex
 from medlink.linking.annotator import Annotator
+from medlink.linking.indexes import obtain_index
 from medlink.linking.linker import Linker
+from medlink.linking.parts import parts_of
 from medlink.linking.ranker import default_ranker
 from medlink.linking.recipe import Recipe
 from medlink.linking.remembering import remember
@@ -27,10 +28,7 @@ from medlink.store.logged import Run, Target
 from medlink.store.vectors import VectorStore
 from medlink.store.workspace import Workspace
 
-logger = logging.getLogger(__name__)
-
 LEXICON_KIND = "lexicon.v1"
-INDEX_KIND = "name-index.v1"
 
 
 def load_annotator(recipe: Recipe, *, show_progress: bool = False) -> Annotator:
@@ -56,15 +54,26 @@ def link_to(recipe: Recipe, lexicon: Lexicon, *, show_progress: bool = False) ->
 
 
 def make_linker(recipe: Recipe, lexicon: Lexicon, index: NameIndex) -> Linker:
-    """The linker of ready parts.
+    """The linker of ready lexicon and index, with the parts of the recipe's release.
 
     :param index: of the lexicon's names under the recipe's encoder.
+    :raises ArtifactError: when the release is missing or damaged.
     """
+    parts, settings = parts_of(recipe), recipe.linking
     encoder = _encoder(recipe)
     if recipe.remembers:
         encoder = remember(encoder, VectorStore(Workspace(recipe.workspace).vectors))
-    ranker = default_ranker(len(encoder.towers))
-    return Linker(lexicon, index, encoder, ranker, recipe.linking, recipe.corrections)
+    return Linker(
+        lexicon,
+        index,
+        encoder,
+        parts.ranker or default_ranker(len(encoder.towers)),
+        settings if settings.threshold is not None else replace(settings, threshold=parts.settings.threshold),
+        corrections=recipe.corrections,
+        context=parts.context,
+        adapter=parts.adapter,
+        release_folder=parts.release,
+    )
 
 
 def load_lexicon(recipe: Recipe, *, show_progress: bool = False) -> Lexicon:
@@ -134,47 +143,16 @@ def load_index(lexicon: Lexicon, recipe: Recipe, *, show_progress: bool = False)
     """The index of a lexicon's names under a recipe's encoder, from the workspace if it is there, else built."""
     # Names in the fastest number format, as there are many; queries always in the exact one, as links depend on them.
     encoder = _encoder(recipe, dtype=fastest_dtype(recipe.device))
-    folder = index_folder(lexicon, encoder, Workspace(recipe.workspace))
-    return obtain_index(folder, lexicon, encoder, show_progress=show_progress)
-
-
-def index_folder(lexicon: Lexicon, encoder: Encoder, workspace: Workspace) -> Path:
-    """Where the index of these names and this encoder is kept."""
-    names = hashlib.sha256("\n".join(lexicon.names).encode()).hexdigest()
-    return workspace.indexes / _key(lexicon.ontology_name, names, encoder.fingerprint)
-
-
-def obtain_index(folder: Path, lexicon: Lexicon, encoder: Encoder, *, show_progress: bool = False) -> NameIndex:
-    """The index in a folder, built there first where it is missing or damaged.
-
-    What was built is used as it is, so somebody who deletes the folder meanwhile costs no work and no answer.
-    """
-    built: list[NameIndex] = []
-
-    def fill(target: Path) -> Facts:
-        if not built:
-            logger.info("encoding %d names of %s", len(lexicon.names), lexicon.ontology_name)
-            built.append(NameIndex.build(lexicon.names, encoder.encode(lexicon.names, show_progress=show_progress)))
-        return built[0].write(target) | {
-            "medlink": __version__,
-            "ontology": lexicon.ontology_name,
-            "ontology_version": lexicon.version,
-            "encoder": encoder.fingerprint,
-            "n_names": len(lexicon.names),
-        }
-
-    for _ in range(3):
-        obtain_artifact(folder, fill, kind=INDEX_KIND)
-        try:
-            return built[0] if built else NameIndex.read(folder)
-        except FileNotFoundError:
-            continue  # deleted between check and reading: build it
-    raise ArtifactError("the index is deleted again and again while it is read", where=str(folder))
+    return obtain_index(lexicon, encoder, Workspace(recipe.workspace), show_progress=show_progress)
 
 
 def _encoder(recipe: Recipe, *, dtype: str = "float32") -> Encoder:
-    settings = EncoderSettings(pooling=recipe.pooling, device=recipe.device, dtype=dtype, n_threads=recipe.n_threads)
-    return load_encoder(recipe.encoder, settings)
+    """The encoder of names: no adapter is in it."""
+    parts = parts_of(recipe)
+    settings = EncoderSettings(
+        pooling=parts.settings.pooling, device=recipe.device, dtype=dtype, n_threads=recipe.n_threads
+    )
+    return load_encoder(parts.encoder, settings)
 
 
 def _safe_name(file: Path) -> str:

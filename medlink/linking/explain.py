@@ -62,7 +62,7 @@ def explain_query(query: str, linker: Linker) -> Explanation:
         return alone
     (ranked,) = linker.rank([query], k=DEPTH)
     mention = Mention("", 0, len(query), query)
-    corrected = linker.corrections.apply(mention, ranked, linker.lexicon, threshold=linker.settings.threshold)
+    corrected = linker.corrections.apply(mention, ranked, linker.lexicon, threshold=linker.threshold)
     if corrected is None:
         return alone
     told = describe_ruling(corrected, linker.lexicon)
@@ -100,14 +100,14 @@ def _explain_ranking(query: str, linker: Linker) -> Explanation:
         ),
         Contribution("own_name", *raised, raised[0] - raised[1]),
     )
-    sure = winner.score >= settings.threshold
+    sure = winner.score >= linker.threshold
     return Explanation(
         query,
         normal,
         candidates,
         contributions,
         winner.concept_id if sure else None,
-        _reasons(candidates, contributions, settings.threshold),
+        _reasons(candidates, contributions, linker.threshold),
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -125,6 +126,11 @@ def read_ranker(path: Path) -> Ranker:
         return Ranker(_WEIGHTS.validate_json(path.read_bytes()))
     except (OSError, ValidationError) as error:
         raise ArtifactError("this is no ranker", where=str(path), got=type(error).__name__) from error
+
+
+def write_ranker(ranker: Ranker, path: Path) -> None:
+    """Writes a ranker as :func:`read_ranker` reads it."""
+    path.write_text(json.dumps(asdict(ranker.weights), indent=1) + "\n", encoding="utf-8")
 
 
 @lru_cache(maxsize=4)

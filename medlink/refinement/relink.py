@@ -146,7 +146,7 @@ class Worker:
         return self.runs[document.run_id]
 
     def _with_threshold(self, threshold: float | None) -> Linker:
-        if threshold is None or threshold == self.linker.settings.threshold:
+        if threshold is None or threshold == self.linker.threshold:
             return self.linker
         if threshold not in self._linkers:
             settings = replace(self.linker.settings, threshold=threshold)
@@ -193,7 +193,7 @@ class Relinker:
                 raise _nothing(self.run.target, log)
         self._linker = load_linker(recipe, show_progress=show_progress)
         self.run = replace(self.run, release=self._linker.release)
-        self._precedents = Precedents(precedents, self._linker.encoder)
+        self._precedents = Precedents(precedents, self._linker.query_encoder)
 
     @property
     def lexicon(self) -> Lexicon:

@@ -33,7 +33,7 @@ class Workspace:
 
     @property
     def indexes(self) -> Path:
-        """One artifact for each (ontology, encoder)."""
+        """Names' n-grams, one artifact for each set of names, and vectors, one for each set of names and tower."""
         return self.root / "indexes"
 
     @property
@@ -55,6 +55,11 @@ class Workspace:
     def vectors(self) -> Path:
         """Vectors of mentions that were encoded before; it may be deleted at any time."""
         return self.root / "vectors.sqlite"
+
+    @property
+    def releases(self) -> Path:
+        """What was learned from the ledger: one folder for each release, and which of them is current."""
+        return self.root / "releases"
 
     @property
     def quarantine(self) -> Path:
