@@ -15,7 +15,15 @@ from tqdm import tqdm
 
 from medlink import __version__
 from medlink.cli.corrections import corrections_option, load_corrections
-from medlink.cli.options import detection_options, linker_options, make_detection, make_recipe, threshold_option
+from medlink.cli.link_log import log_option, recorded
+from medlink.cli.options import (
+    detection_options,
+    linker_options,
+    make_detection,
+    make_recipe,
+    memory_option,
+    threshold_option,
+)
 from medlink.cli.render import show_document
 from medlink.errors import NoteReadError, SettingError
 from medlink.formats.csv_table import write_csv
@@ -105,6 +113,8 @@ class Summary:
     help="Write only links to concepts of this semantic type (may be given several times).",
 )
 @detection_options
+@memory_option
+@log_option
 @click.option(
     "--workers",
     default=1,
@@ -145,6 +155,7 @@ def link(sources: tuple[str, ...], **options: Any) -> None:
         n_workers=options["workers"],
         format=options["format_"],
         show=options["show"],
+        is_logged=options["is_logged"],
     )
     summary, started = Summary(), time.monotonic()
     try:
@@ -174,6 +185,7 @@ class _Request:
     n_workers: int
     format: str
     show: bool
+    is_logged: bool
 
 
 def _to_standard_output(request: _Request, summary: Summary, *, resume: bool, as_json: bool) -> None:
@@ -183,7 +195,8 @@ def _to_standard_output(request: _Request, summary: Summary, *, resume: bool, as
             where="--out",
             expected=f"--out, or one of {', '.join(STREAMED)} without --resume and --json",
         )
-    linked = _chosen(_annotate(_readable(request, summary), request), _make_filter(request), request, summary)
+    linked = _recorded(_annotate(_readable(request, summary), request), request)
+    linked = _chosen(linked, _make_filter(request), request, summary)
     STREAMED[request.format](linked, sys.stdout.buffer)
 
 
@@ -198,7 +211,7 @@ def _to_file(request: _Request, summary: Summary, out: Path, *, resume: bool) ->
     linked = journal.complete(documents, lambda rest: _annotate(rest, request), n_done=summary.n_resumed)
     for _ in _chosen(linked, wanted, request, summary):
         pass
-    chosen = map(wanted.apply, journal.read())
+    chosen = map(wanted.apply, _recorded(journal.read(), request))
     summary.written = [str(path) for path in write_links(chosen, out, format=request.format)]
     journal.remove()
 
@@ -209,6 +222,11 @@ def _annotate(documents: Iterable[Document], request: _Request) -> Iterator[Link
     )
 
     return annotate(documents, request.recipe, n_workers=request.n_workers, show_progress=sys.stderr.isatty())
+
+
+def _recorded(linked: Iterable[LinkedDocument], request: _Request) -> Iterator[LinkedDocument]:
+    """The documents, which go into the link log on their way: all of their links, also those that are not wanted."""
+    return recorded(linked, request.recipe) if request.is_logged else iter(linked)
 
 
 def _make_filter(request: _Request) -> LinkFilter:

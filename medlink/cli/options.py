@@ -28,6 +28,15 @@ workspace_option = click.option(
     "folder]",
 )
 
+memory_option = click.option(
+    "--no-cache",
+    "remembers",
+    is_flag=True,
+    flag_value=False,
+    default=True,
+    help="Neither use nor keep vectors of mentions in the workspace; the links are the same, only slower.",
+)
+
 _LINKER_OPTIONS = (
     click.option(
         "--ontology",
@@ -135,6 +144,7 @@ def make_recipe(
         device=options["device"],
         detection=detection or DetectionSettings(),
         linking=linking or LinkerSettings(),
+        remembers=options.get("remembers", False),
     )
     chosen = choose_release(recipe, options["release"], encoder=options["encoder"])
     if chosen.release and options["pooling"]:

@@ -22,10 +22,13 @@ from medlink.linking.linker import Linker
 from medlink.linking.parts import parts_of
 from medlink.linking.ranker import default_ranker
 from medlink.linking.recipe import Recipe
+from medlink.linking.remembering import remember
 from medlink.ontology.catalogue import Catalogue, Entry, default_folder, load_ontology, source_path
 from medlink.ontology.lexicon import Lexicon, extended_lexicon, with_names
 from medlink.ontology.persistence import normaliser_hash, read_lexicon, write_lexicon
-from medlink.store.artifacts import Facts, file_sha256, obtain_artifact
+from medlink.store.artifacts import Facts, file_sha256, obtain_artifact, read_manifest
+from medlink.store.logged import Run, Target
+from medlink.store.vectors import VectorStore
 from medlink.store.workspace import Workspace
 
 LEXICON_KIND = "lexicon.v1"
@@ -64,6 +67,8 @@ def make_linker(recipe: Recipe, lexicon: Lexicon, index: NameIndex) -> Linker:
     """
     parts, settings = parts_of(recipe), recipe.linking
     encoder = _encoder(recipe)
+    if recipe.remembers:
+        encoder = remember(encoder, VectorStore(Workspace(recipe.workspace).vectors))
     aliases = recipe.corrections.aliases(lexicon)
     extended = extended_lexicon(lexicon, aliases)
     return Linker(
@@ -94,6 +99,19 @@ def load_lexicon(recipe: Recipe, *, show_progress: bool = False) -> Lexicon:
     return _load(recipe, branches_of(recipe), show_progress=show_progress)
 
 
+def describe_run(recipe: Recipe) -> Run:
+    """What the links of a recipe depend on, but for the release, which every link names."""
+    facts = read_manifest(_obtain_lexicon(recipe, branches_of(recipe)), kind=LEXICON_KIND).facts
+    return Run(
+        target=Target(str(facts["ontology"]), branches_of(recipe)),
+        release="",
+        ontology_version=str(facts["version"]),
+        content_hash=str(facts["content_hash"]),
+        corrections=recipe.corrections.fingerprint,
+        threshold=recipe.linking.threshold,
+    )
+
+
 def load_whole_lexicon(recipe: Recipe, *, show_progress: bool = False) -> Lexicon:
     """The lexicon of a recipe's ontology, whatever branches the recipe or the catalogue names."""
     return _load(recipe, (), show_progress=show_progress)
@@ -112,6 +130,11 @@ def _source(recipe: Recipe) -> Entry | Path:
 
 
 def _load(recipe: Recipe, branches: tuple[str, ...], *, show_progress: bool) -> Lexicon:
+    return read_lexicon(_obtain_lexicon(recipe, branches, show_progress=show_progress))
+
+
+def _obtain_lexicon(recipe: Recipe, branches: tuple[str, ...], *, show_progress: bool = False) -> Path:
+    """The folder of a lexicon, made where it is missing."""
     source = _source(recipe)
     file = source if isinstance(source, Path) else source_path(source)
     key = _key(_safe_name(file), file_sha256(file), normaliser_hash(), *sorted(branches))
@@ -131,7 +154,7 @@ def _load(recipe: Recipe, branches: tuple[str, ...], *, show_progress: bool) -> 
         }
 
     obtain_artifact(folder, fill, kind=LEXICON_KIND)
-    return read_lexicon(folder)
+    return folder
 
 
 def load_index(lexicon: Lexicon, recipe: Recipe, *, show_progress: bool = False) -> NameIndex:

@@ -62,6 +62,15 @@ class Corrections:
         in_section = self._wordings.get((key, section)) if section else None
         return in_section or self._wordings.get((key, ""))
 
+    def decide(self, mention: Mention, lexicon: Lexicon) -> Ruling | None:
+        """The ruling that decides a mention; ``None`` where it is left to the ranker, see :meth:`apply`."""
+        ruling = self.find(mention)
+        if ruling is None or _is_doubtful(ruling, mention, lexicon):
+            return None
+        if ruling.concept_id and not lexicon.resolve(ruling.concept_id):
+            return None
+        return ruling
+
     def apply(
         self, mention: Mention, candidates: Sequence[Candidate], lexicon: Lexicon, *, threshold: float
     ) -> Corrected | None:
@@ -78,12 +87,10 @@ class Corrections:
 
         :param candidates: as many as there are, best first.
         """
-        ruling = self.find(mention)
-        if ruling is None or _is_doubtful(ruling, mention, lexicon):
+        ruling = self.decide(mention, lexicon)
+        if ruling is None:
             return None
         confirmed = ruling.concept_id and lexicon.resolve(ruling.concept_id)
-        if ruling.concept_id and not confirmed:
-            return None
         trusted = AT_PLACE if ruling.place else (ruling.n_mentions + 1) / (ruling.n_mentions + 2)
         kept = [candidate for candidate in candidates if candidate.concept_id not in ruling.rejected]
         out = [replace(candidate, score=0.0) for candidate in candidates if candidate.concept_id in ruling.rejected]

@@ -100,6 +100,17 @@ class Linker:
         together = rank_together(self._rank_alone(normal), self.lexicon, self.context)
         return [together[query][: k or self.settings.top_k] if query else () for query in normal]
 
+    def remember(self, rankings: dict[str, tuple[Candidate, ...]]) -> None:
+        """Takes rankings as known, so that nobody ranks these queries again while they are remembered.
+
+        :param rankings: by normalised query what :meth:`rank` gives for it to ``DEPTH``.
+        """
+        self._recent.update(rankings)
+
+    def remembers(self, query: str) -> bool:
+        """Whether the ranking of a normalised query is known."""
+        return query in self._recent
+
     def find(self, queries: Sequence[str], *, own_names: bool = True) -> list[NameMatches]:
         """The names that may be what each query means.
 

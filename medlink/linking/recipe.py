@@ -30,6 +30,7 @@ class Recipe:
     :param corrections: what annotators decided.
     :param release: the folder of a release, whose encoder, ranker, context weights, adapter and threshold are used;
         empty for what ships.
+    :param remembers: look up vectors that earlier runs in the workspace made, and keep new ones; changes no link.
     """
 
     workspace: Path
@@ -43,6 +44,7 @@ class Recipe:
     linking: LinkerSettings = field(default_factory=LinkerSettings)
     corrections: Corrections = field(default_factory=Corrections)
     release: str = ""
+    remembers: bool = field(default=False, repr=False)
 
 
 def choose_release(recipe: Recipe, name: str | None, *, encoder: str | None = None) -> Recipe:

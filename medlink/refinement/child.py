@@ -22,6 +22,7 @@ from medlink.index.vectors import NameVectors
 from medlink.linking.linker import Linker
 from medlink.linking.parts import ReleaseSettings, write_parts
 from medlink.linking.ranker import Ranker, write_ranker
+from medlink.linking.remembering import without_memory
 from medlink.refinement.views import AdapterViews, FullViews, SurfaceViews, Views
 from medlink.store.release import ENCODER, RANKER
 
@@ -137,10 +138,10 @@ def _write_encoder(encoder: Encoder, views: Views | None, folder: Path) -> Encod
         write_weight(folder, encoder.weight)
         surface = _write_tower(encoder.surface, views, folder / SURFACE)
         if not isinstance(views, FullViews):  # the very tower, with what it remembers
-            _copy(encoder.semantic, folder / SEMANTIC)
+            _copy(without_memory(encoder.semantic), folder / SEMANTIC)
             return CombinedEncoder(surface, encoder.semantic, encoder.weight)
-        return CombinedEncoder(surface, _write_tower(encoder.semantic, views, folder / SEMANTIC), encoder.weight)
-    return _write_tower(encoder, views, folder)
+        return CombinedEncoder(surface, _write_tower(without_memory(encoder.semantic), views, folder / SEMANTIC), encoder.weight)
+    return _write_tower(without_memory(encoder), views, folder)
 
 
 def _write_tower(tower: Encoder, views: Views | None, folder: Path) -> Encoder:
@@ -163,5 +164,5 @@ def _copy(tower: Encoder, folder: Path) -> None:
 
 
 def _pooling(encoder: Encoder) -> str:
-    semantic = encoder.semantic if isinstance(encoder, CombinedEncoder) else encoder
+    semantic = without_memory(encoder.semantic if isinstance(encoder, CombinedEncoder) else encoder)
     return semantic.settings.pooling if isinstance(semantic, TransformerEncoder) else "mean"

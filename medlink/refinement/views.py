@@ -23,6 +23,7 @@ from medlink.encoder.transformer import TransformerEncoder
 from medlink.encoder.transformer_tower import TowerSettings, TransformerTower
 from medlink.errors import SettingError
 from medlink.linking.linker import Linker
+from medlink.linking.remembering import without_memory
 from medlink.refinement.settings import Mode, RefineSettings
 
 
@@ -152,7 +153,7 @@ class FullViews:
         self, parent: Linker, settings: RefineSettings, *, device: str = "cpu", dtype: str = "float32"
     ) -> None:
         encoder = parent.encoder
-        semantic = encoder.semantic if isinstance(encoder, CombinedEncoder) else encoder
+        semantic = without_memory(encoder.semantic if isinstance(encoder, CombinedEncoder) else encoder)
         if not isinstance(semantic, TransformerEncoder):
             raise SettingError(
                 "this encoder has no transformer", where="mode", expected=Mode.SURFACE.value, got=Mode.FULL.value

@@ -47,6 +47,16 @@ class Workspace:
         return self.root / "ledger.sqlite"
 
     @property
+    def link_log(self) -> Path:
+        """What was linked: documents' ids, mentions' surfaces and their concepts; no other text."""
+        return self.root / "links.sqlite"
+
+    @property
+    def vectors(self) -> Path:
+        """Vectors of mentions that were encoded before; it may be deleted at any time."""
+        return self.root / "vectors.sqlite"
+
+    @property
     def releases(self) -> Path:
         """What was learned from the ledger: one folder for each release, and which of them is current."""
         return self.root / "releases"
