@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,7 +90,7 @@ def refine(**options: Any) -> None:
         promote=not options["no_promote"],
     )
     settings = _settings(options["mode"], options["recipe_path"])
-    recipe = make_recipe(options)
+    recipe = replace(make_recipe(options), remembers=True)
     show_progress = sys.stderr.isatty() and not options["as_json"]
     result = run_refinement(recipe, settings, wishes, now=datetime.now(UTC), show_progress=show_progress)
     _report(result, as_json=options["as_json"], dry_run=options["dry_run"])

@@ -137,10 +137,11 @@ def _write_encoder(encoder: Encoder, views: Views | None, folder: Path) -> Encod
     if isinstance(encoder, CombinedEncoder):
         write_weight(folder, encoder.weight)
         surface = _write_tower(encoder.surface, views, folder / SURFACE)
+        semantic = without_memory(encoder.semantic)
         if not isinstance(views, FullViews):  # the very tower, with what it remembers
-            _copy(without_memory(encoder.semantic), folder / SEMANTIC)
+            _copy(semantic, folder / SEMANTIC)
             return CombinedEncoder(surface, encoder.semantic, encoder.weight)
-        return CombinedEncoder(surface, _write_tower(without_memory(encoder.semantic), views, folder / SEMANTIC), encoder.weight)
+        return CombinedEncoder(surface, _write_tower(semantic, views, folder / SEMANTIC), encoder.weight)
     return _write_tower(without_memory(encoder), views, folder)
 
 
