@@ -23,13 +23,15 @@ among the names is taught; a mention without any is passed over, as MedCAT has n
 read. A document may come in several batches with other mentions each.
 
 ANSWERS is a JSON object: ``medcat`` (its version), ``seconds_to_build`` (concept database and vocabulary),
-``seconds_to_read``, ``peak_mib``, and ``milestones``: first one named ``none``, then one for each batch asked after,
-with ``name``, ``n_corrections`` taught so far, ``seconds_to_teach`` in all so far, ``seconds_to_find``, ``seconds_to_link``,
-``peak_mib`` so far and ``answers``, one for each mention of ``test`` in its order: ``doc_id``, ``start``, ``end``,
-``found``: the concept that MedCAT's own detection and linking gives there, exactly there or else where it shares most
-with the span, ``null`` where it finds nothing; ``exact``: whether exactly there; ``given``: the concept where the span
-is given to its linker with what its dictionary has for its words, ``found`` where it has nothing. ``given`` is the
-generous figure.
+``seconds_to_read``, ``peak_mib``, and ``milestones``: first one named ``none``, then one for each batch asked after. A
+milestone has ``name``, ``n_corrections`` taught so far, ``seconds_to_teach`` in all so far, ``seconds_to_find``,
+``seconds_to_link``, ``peak_mib`` so far and ``answers``, one for each mention of ``test`` in its order:
+
+- ``doc_id``, ``start``, ``end``;
+- ``found``: the concept that MedCAT's own detection and linking gives there, exactly there or else where it shares most
+  with the span, ``null`` where it finds nothing; ``exact``: whether exactly there;
+- ``given``: the concept where the span is given to its linker with what its dictionary has for its words, and what was
+  ``found`` where it has nothing. This is the generous figure.
 """
 
 from __future__ import annotations

@@ -54,6 +54,6 @@ def run_inside(python: Path, module: str, *arguments: str) -> None:
 
     :raises subprocess.CalledProcessError: when it fails.
     """
-    environment = {key: value for key, value in os.environ.items() if key not in _HIDDEN}
+    environment = {key: value for key, value in os.environ.items() if key not in _HIDDEN} | {"PYTHONHASHSEED": "0"}
     command = [str(python), "-m", f"pipelines.bench.rivals.{module}", *arguments]
     subprocess.run(command, check=True, env=environment, cwd=_ROOT)
