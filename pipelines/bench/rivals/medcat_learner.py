@@ -25,7 +25,7 @@ ALIASES = "aliases"
 def learn(task: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """The answers after each batch, with what they took."""
     started = time.perf_counter()
-    model = MedCat(task["names"], task["texts"], Settings(**task["settings"]), folder)
+    model = MedCat.build(task["names"], task["texts"], Settings(**task["settings"]), folder)
     built = time.perf_counter()
     if task["read_texts"]:
         model.read(task["texts"])

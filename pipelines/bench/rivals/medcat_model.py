@@ -8,6 +8,7 @@ spans reach its linker with what its dictionary has for their words.
 
 from __future__ import annotations
 
+import json
 import logging
 import random
 import sys
@@ -15,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy
 import pandas
@@ -35,6 +36,8 @@ Found = tuple[int, int, str]
 
 SEPARATOR = "\x1f"  # in no name, so that none is cut in two
 SEED = 0
+
+_PACK, _IDS = "pack", "ids.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,22 +65,44 @@ class Settings:
 class MedCat:
     """A model of MedCAT's; ids are those given, which it folds to capitals inside.
 
-    :param names: rows of ``id`` and ``names``, the first of which is the primary one.
-    :param texts: of which the vocabulary is made besides the names.
-    :param folder: for its tokeniser.
+    :param ids: the concepts' ids as they were given, by those that MedCAT knows.
     """
 
-    def __init__(self, names: Sequence[Row], texts: Sequence[str], settings: Settings, folder: Path) -> None:
+    def __init__(self, cat: CAT, ids: Mapping[str, str]) -> None:
         logging.disable(logging.ERROR)
         random.seed(SEED)
         numpy.random.seed(SEED)  # noqa: NPY002 - MedCAT draws from it
-        self._ids = {_fold(row["id"]): str(row["id"]) for row in names}
-        if len(self._ids) < len(names):
+        self.cat = cat
+        self._cdb: CDB = cat.cdb
+        self._ids = ids
+
+    @classmethod
+    def build(cls, names: Sequence[Row], texts: Sequence[str], settings: Settings, folder: Path) -> Self:
+        """A model of given names, which knows no context yet.
+
+        :param names: rows of ``id`` and ``names``, the first of which is the primary one.
+        :param texts: of which the vocabulary is made besides the names.
+        :param folder: for its tokeniser.
+        """
+        ids = {_fold(row["id"]): str(row["id"]) for row in names}
+        if len(ids) < len(names):
             sys.exit("Two concepts' ids differ in case alone; MedCAT takes them for one.")
         config = _make_config(settings, folder)
-        self._cdb: CDB = CDBMaker(config).prepare_csvs([_as_table(names)])
-        self.cat = CAT(cdb=self._cdb, vocab=Vocab(), config=config)
-        self._fill_vocab([*texts, *(name for row in names for name in row["names"])], settings.width)
+        cdb = CDBMaker(config).prepare_csvs([_as_table(names)])
+        model = cls(CAT(cdb=cdb, vocab=Vocab(), config=config), ids)
+        model._fill_vocab([*texts, *(name for row in names for name in row["names"])], settings.width)
+        return model
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """The model that :meth:`save` left."""
+        cat = CAT.load_model_pack(str(folder / _PACK))
+        return cls(cat, json.loads((folder / _IDS).read_text(encoding="utf-8")))
+
+    def save(self, folder: Path) -> None:
+        """Writes it as a model pack, as MedCAT calls it."""
+        self.cat.save_model_pack(str(folder), pack_name=_PACK, make_archive=False, add_hash_to_pack_name=False)
+        (folder / _IDS).write_text(json.dumps(self._ids), encoding="utf-8")
 
     def _fill_vocab(self, texts: Iterable[str], width: int) -> None:
         sentences = [self._words(text) for text in texts]
