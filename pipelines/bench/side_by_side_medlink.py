@@ -1,4 +1,4 @@
-"""medlink as side_by_side.py measures it: ``python -m pipelines.bench.side_by_side_medlink build|run …``."""
+"""medlink as side_by_side.py measures it: ``python -m pipelines.bench.side_by_side_medlink``."""
 
 from __future__ import annotations
 

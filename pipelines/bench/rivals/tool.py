@@ -1,6 +1,7 @@
 """A tool as side_by_side.py measures it: built once, loaded in a fresh process, then asked and timed.
 
-A module with a tool calls :func:`run_tool`; its command is ``build TASK FOLDER`` or ``run TASK FOLDER ANSWERS``.
+A module with a tool calls :func:`run_tool`; its command is ``build TASK FOLDER``, and ``link TASK FOLDER ANSWERS`` or
+``find TASK FOLDER ANSWERS``, each in a process of its own, as tools remember mentions.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from pipelines.bench.rivals.figures import peak_mib
 
 Row = Mapping[str, Any]
 Found = tuple[int, int, str]
+
+BUILD, LINK, FIND = "build", "link", "find"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,39 +43,34 @@ def run_tool(build: Callable[[Row, Path], None], load: Callable[[Row, Path], Too
     """
     verb, task_file, folder, *answers = sys.argv[1:]
     task = json.loads(Path(task_file).read_text(encoding="utf-8"))
-    if verb == "build":
+    if verb == BUILD:
         build(task, Path(folder))
     else:
-        Path(answers[0]).write_text(json.dumps(_measure(task, Path(folder), load)), encoding="utf-8")
+        Path(answers[0]).write_text(json.dumps(_measure(verb, task, Path(folder), load)), encoding="utf-8")
 
 
-def _measure(task: Row, folder: Path, load: Callable[[Row, Path], Tool]) -> dict[str, Any]:
-    """Its figures and answers; loading ends with the first document, other documents warm it up."""
-    warm, documents = task["warm"], task["documents"]
-    started = time.perf_counter()
+def _measure(verb: str, task: Row, folder: Path, load: Callable[[Row, Path], Tool]) -> dict[str, Any]:
+    """Its figures and answers; loading ends with the first document, others warm it up.
+
+    ``load_s`` is by the clock, all other seconds are the processor's. Without answers where it cannot do what is asked.
+    """
+    started, working = time.perf_counter(), time.process_time()
     tool = load(task, folder)
-    _ask(tool, warm[:1])
-    loaded = time.perf_counter()
-    load_mib = peak_mib()
-    _ask(tool, warm[1:])
-    before = time.perf_counter()
-    linked = tool.link(documents)
-    between = time.perf_counter()
-    found = tool.find(documents) if tool.find else None
-    after = time.perf_counter()
+    ask = tool.link if verb == LINK else tool.find
+    if ask is None:
+        return {"version": tool.version, "answers": None}
+    warm = task["warm"]
+    ask(warm[:1])
+    load_s, load_cpu_s, load_mib = time.perf_counter() - started, time.process_time() - working, peak_mib()
+    ask(warm[1:])
+    before = time.process_time()
+    answers = ask(task["documents"])
     return {
         "version": tool.version,
-        "load_s": loaded - started,
+        "load_s": load_s,
+        "load_cpu_s": load_cpu_s,
         "load_mib": load_mib,
-        "link_s": between - before,
-        "find_s": after - between,
+        "seconds": time.process_time() - before,
         "peak_mib": peak_mib(),
-        "linked": linked,
-        "found": found,
+        "answers": answers,
     }
-
-
-def _ask(tool: Tool, documents: Sequence[Row]) -> None:
-    tool.link(documents)
-    if tool.find:
-        tool.find(documents)
