@@ -84,6 +84,7 @@ class MedCat:
         :param texts: of which the vocabulary is made besides the names.
         :param folder: for its tokeniser.
         """
+        logging.disable(logging.ERROR)
         ids = {_fold(row["id"]): str(row["id"]) for row in names}
         if len(ids) < len(names):
             sys.exit("Two concepts' ids differ in case alone; MedCAT takes them for one.")
