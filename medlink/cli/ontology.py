@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
@@ -11,6 +12,8 @@ import click
 from medlink.ontology.addition import AddOptions, add_ontology
 from medlink.ontology.catalogue import Catalogue, Entry, default_folder, load_ontology, source_path
 from medlink.ontology.lexicon import Lexicon, Posting
+from medlink.ontology.options import parse_pairs
+from medlink.ontology.readers import FORMATS
 from medlink.store.workspace import Workspace, default_workspace_root
 
 _workspace = click.option(
@@ -21,10 +24,21 @@ _workspace = click.option(
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON for other programs instead of text.")
 
 
+def _formats_help() -> str:
+    """The formats and their options, for the help of a command."""
+    lines = ["\b", "Formats, and what --option can choose:"]
+    for name, known in FORMATS.items():
+        lines.append(f"  {name:<10}{known.about}")
+        chosen = ", ".join(option for option in known.options.model_fields if option != "version")
+        lines += [f"  {'':<10}{line}" for line in textwrap.wrap(chosen, 66)]
+    return "\n".join([*lines, "  Every format: version, where the files do not say it."])
+
+
 class _How(TypedDict):
-    """The options of ``add`` that are :class:`AddOptions`'."""
+    """The options of ``add`` that say how an ontology is added."""
 
     format: str | None
+    reading: tuple[str, ...]
     branch: tuple[str, ...]
     replace: bool
 
@@ -85,14 +99,21 @@ def show(name: str, workspace: Path | None, as_json: bool) -> None:
             click.echo(f"{key.replace('_', ' '):<{width}}  {shown}")
 
 
-@ontology.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@ontology.command(epilog=_formats_help())
+@click.argument("file", type=click.Path(exists=True, path_type=Path))
 @click.option("--name", required=True, help="What the ontology is to be called, for example mondo.")
 @click.option(
     "--format",
-    type=click.Choice(["obo", "table", "biosyn"]),
-    help="How the file is written. Without it, the suffix decides: .obo, or .csv, .tsv, .txt for a table; a .txt file "
-    "with lines of id|id||name|name, as MEDIC has them, is in the form of BioSyn.",
+    type=click.Choice([name for name in FORMATS if name != "icd10cm"]),
+    help="How the file is written. Without it, the names of the files, their suffix or first line decide.",
+)
+@click.option(
+    "--option",
+    "reading",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="What is read of it, for example sources=MSH,SNOMEDCT_US. Can be given several times; the options of each "
+    "format stand below.",
 )
 @click.option(
     "--branch",
@@ -106,13 +127,21 @@ def show(name: str, workspace: Path | None, as_json: bool) -> None:
 def add(file: Path, name: str, workspace: Path | None, as_json: bool, **how: Unpack[_How]) -> None:
     """Bring an ontology of your own into the workspace.
 
-    FILE is an OBO file or a table, plain or gzipped (.gz). A table has a header line and the columns id and name, and
-    if you like synonyms, parents (both separated by "|"), type and definition.
+    FILE is a file, plain or gzipped (.gz), or the folder or zip archive of a release that is several files, such as the
+    META folder of the UMLS. A table has a header line and the columns id and name, and if you like synonyms, parents
+    (both separated by "|"), type and definition.
 
-    The file is checked completely and then copied. If a line is wrong, its number is named and nothing is added.
+    What is used is checked completely and then copied. If a line is wrong, its number is named and nothing is added.
     """
     known = {entry.name: entry for entry in open_catalogue(workspace).entries()}
-    options = AddOptions(described=known.get(name), show_progress=not as_json, **how)
+    options = AddOptions(
+        format=how["format"],
+        branch=how["branch"],
+        options=parse_pairs(how["reading"]),
+        described=known.get(name),
+        replace=how["replace"],
+        show_progress=not as_json,
+    )
     entry = add_ontology(file, name, user_folder(workspace), options=options)
     if as_json:
         _print_json(_summary(entry))
@@ -182,9 +211,11 @@ def _hit(lexicon: Lexicon, posting: Posting) -> dict[str, str]:
     }
 
 
-def _show_value(value: str | bool | int | list[str]) -> str:
+def _show_value(value: str | bool | int | list[str] | dict[str, Any]) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, dict):
+        return "; ".join(f"{key}={_show_value(item)}" for key, item in value.items())
     return ", ".join(value) if isinstance(value, list) else str(value)
 
 

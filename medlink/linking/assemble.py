@@ -21,7 +21,8 @@ from medlink.linking.recipe import Recipe
 from medlink.ontology.catalogue import Catalogue, Entry, default_folder, load_ontology, source_path
 from medlink.ontology.lexicon import Lexicon, with_names
 from medlink.ontology.persistence import normaliser_hash, read_lexicon, write_lexicon
-from medlink.store.artifacts import Facts, file_sha256, obtain_artifact
+from medlink.ontology.readers import format_of, hash_source
+from medlink.store.artifacts import Facts, obtain_artifact
 from medlink.store.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -81,13 +82,17 @@ def branches_of(recipe: Recipe) -> tuple[str, ...]:
 def _source(recipe: Recipe) -> Entry | Path:
     path = Path(recipe.ontology).expanduser()
     catalogue = Catalogue([Workspace(recipe.workspace).ontologies, default_folder()])
-    return path if path.is_file() else catalogue.get(recipe.ontology)
+    is_path = path.is_file() or (path.is_dir() and recipe.ontology not in catalogue)
+    return path if is_path else catalogue.get(recipe.ontology)
 
 
 def _load(recipe: Recipe, branches: tuple[str, ...], *, show_progress: bool) -> Lexicon:
     source = _source(recipe)
-    file = source if isinstance(source, Path) else source_path(source)
-    key = _key(_safe_name(file), file_sha256(file), normaliser_hash(), *sorted(branches))
+    if isinstance(source, Path):
+        file, reading = source, [format_of(source)]
+    else:
+        file, reading = source_path(source), [source.format, *map(str, sorted(source.options.items()))]
+    key = _key(_safe_name(file), hash_source(file, reading[0]), normaliser_hash(), *reading, *sorted(branches))
     folder = Workspace(recipe.workspace).lexicons / key
 
     def fill(target: Path) -> Facts:

@@ -134,7 +134,9 @@ class _Reading:
         chosen, languages = self.options.sources, self.options.languages
         return (
             languages.index(atom.language),
+            atom.suppressed,
             -ranks.get((atom.source, atom.term_type), 0),
+            atom.term_type in ABBREVIATIONS,
             *(value != best for value, best in zip(atom.status, ("P", "PF", "Y"), strict=True)),
             chosen.index(atom.source) if chosen else 0,
         )

@@ -15,7 +15,7 @@ from medlink.ontology.catalogue import (
     read_manifest,
     source_path,
 )
-from medlink.ontology.readers import READERS, format_of, reader_of
+from medlink.ontology.readers import FORMATS, format_of, reader_of
 
 MANIFEST = 'name = "mine"\ntitle = "Mine"\nlicence = "CC0"\nformat = "obo"\nid_prefix = "X"\n'
 KNOWN = ("chebi", "doid", "go", "hpo", "icd10cm", "loinc", "mesh", "mondo", "rxnorm", "snomedct", "umls")
@@ -125,8 +125,8 @@ def test_load_ontology_refuses_a_file_that_changed_since_it_was_added(tiny_path:
 
 def test_format_of_and_reader_of_list_what_they_know() -> None:
     assert format_of(Path("a.TSV.gz")) == "table"
-    with pytest.raises(UnknownNameError, match=r"expected \.obo, .*got '\.owl'.*obo, icd10cm, table"):
-        format_of(Path("a.owl"))
-    with pytest.raises(UnknownNameError, match="expected one of obo, icd10cm, table, biosyn; got 'owl'"):
-        reader_of("owl")
-    assert reader_of("obo") is READERS["obo"]
+    with pytest.raises(UnknownNameError, match=r"expected \.obo, .*got '\.docx'.*obo, icd10cm, table"):
+        format_of(Path("a.docx"))
+    with pytest.raises(UnknownNameError, match=r"expected one of obo, icd10cm, table, biosyn, .*; got 'docx'"):
+        reader_of("docx")
+    assert reader_of("obo") is FORMATS["obo"].read
