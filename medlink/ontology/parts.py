@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import hashlib
 import re
@@ -10,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from medlink.errors import OntologyFormatError
 from medlink.ontology.source import GZIP_MAGIC, decode_line, hash_file, readable
@@ -91,15 +92,17 @@ class Release:
     """The files of a release that a reader asks for.
 
     :param path: a folder, a zip archive, or a single file.
-    :param wanted: regular expressions of file names by what the reader calls them; a suffix ``.gz``, and one such as
-        ``.aa`` before it, may follow. Case does not count.
+    :param wanted: regular expressions of file names by what the reader calls them, the main file first; a suffix
+        ``.gz``, and one such as ``.aa`` before it, may follow. Case does not count.
     :raises OntologyFormatError: when the path cannot be read, or holds a file of one kind in several folders.
     """
 
     def __init__(self, path: Path, wanted: Mapping[str, str]) -> None:
         self.path = path
         parts = tuple(list_parts(path))
-        self._parts = {kind: self._choose(kind, pattern, parts) for kind, pattern in wanted.items()}
+        self._parts: dict[str, tuple[Part, ...]] = {}
+        for kind, pattern in wanted.items():
+            self._parts[kind] = self._choose(kind, pattern, parts)
 
     def __contains__(self, kind: str) -> bool:
         return bool(self._parts[kind])
@@ -160,6 +163,35 @@ class Release:
                     )
                 yield line, [cells[place] for place in places]
 
+    def csv_tables(self, kind: str, columns: Sequence[str], delimiter: str) -> Iterator[tuple[str, list[str]]]:
+        """The rows of files with a header line and quoting as in CSV; a quoted cell may contain line ends.
+
+        :param columns: those wanted, as the header names them; case does not count. One that begins with ``?`` may be
+            missing; its cells are then empty.
+        :returns: file and line of each row, and its cells for these columns, in their order.
+        :raises OntologyFormatError: when a column is missing, a row has not as many cells as the header, or is no CSV.
+        """
+        for part in self._parts[kind]:
+            rows = csv.reader((f"{line.text}\n" for line in part_lines(part)), delimiter=delimiter, strict=True)
+            header = _next_row(rows, part) or []
+            names = [name.strip().lower() for name in header]
+            needed = [column for column in columns if not column.startswith("?") or column[1:].lower() in names]
+            found = dict(zip(needed, find_columns(header, [c.lstrip("?") for c in needed], f"{part}:1"), strict=True))
+            places = [found.get(column) for column in columns]
+            while True:
+                where = f"{part}:{rows.line_num + 1}"
+                cells = _next_row(rows, part)
+                if cells is None:
+                    break
+                if len(cells) != len(header):
+                    raise OntologyFormatError(
+                        "the row does not fit the header",
+                        where=where,
+                        expected=f"{len(header)} cells",
+                        got=str(len(cells)),
+                    )
+                yield where, ["" if place is None else cells[place] for place in places]
+
     @property
     def sha256(self) -> str:
         """The sha256 in hexadecimal: of a single file or archive itself, of a folder of the files that are used."""
@@ -170,23 +202,24 @@ class Release:
         return tuple(sorted(part for parts in self._parts.values() for part in parts))
 
     def _choose(self, kind: str, pattern: str, parts: Sequence[Part]) -> tuple[Part, ...]:
-        """The parts of one kind in the one folder that is nearest to the top."""
+        """The parts of one kind in one folder: that of the first kind, else the one that is nearest to the top."""
         expression = re.compile(f"(?:{pattern}){_PACKED}", re.IGNORECASE)
         found = [part for part in parts if expression.fullmatch(part.name)]
-        if not found:
-            return ()
-        depth = min(_depth(part.folder) for part in found)
-        nearest = [part for part in found if _depth(part.folder) == depth]
-        folders = sorted({part.folder for part in nearest})
-        if len(folders) > 1:
-            raise OntologyFormatError(
-                "several releases in one place",
-                where=str(self.path),
-                expected=f"files {kind} in one folder",
-                got=", ".join(folder or "." for folder in folders),
-                hint="Name the folder of one release.",
-            )
-        return tuple(sorted(nearest))
+        main = next((chosen[0].folder for chosen in self._parts.values() if chosen), None)
+        folders = {part.folder for part in found}
+        if main not in folders and folders:
+            depth = min(map(_depth, folders))
+            nearest = sorted(folder for folder in folders if _depth(folder) == depth)
+            if len(nearest) > 1:
+                raise OntologyFormatError(
+                    "several releases in one place",
+                    where=str(self.path),
+                    expected=f"files {kind} in one folder",
+                    got=", ".join(folder or "." for folder in nearest),
+                    hint="Name the folder of one release.",
+                )
+            main = nearest[0]
+        return tuple(sorted(part for part in found if part.folder == main))
 
 
 def list_parts(path: Path) -> Iterator[Part]:
@@ -223,6 +256,17 @@ def part_lines(part: Part) -> Iterator[Line]:
     with part.open() as stream:
         for number, line in enumerate(stream, start=1):
             yield Line(decode_line(line, f"{part}:{number}", first=number == 1), part, number)
+
+
+def _next_row(rows: Any, part: Part) -> list[str] | None:  # noqa: ANN401 - the csv module has no public type for it
+    """The next row that is not empty; ``None`` at the end."""
+    first_line = rows.line_num + 1
+    try:
+        return next((cells for cells in rows if any(cells)), None)
+    except csv.Error as error:
+        raise OntologyFormatError(
+            "the row is no CSV", where=f"{part}:{first_line}", expected="cells with closed quotes", got=str(error)
+        ) from error
 
 
 def find_columns(header: Sequence[str], wanted: Sequence[str], where: str) -> list[int]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from medlink.errors import UnknownNameError
-from medlink.ontology import rxnorm, snomed, umls
+from medlink.ontology import mesh, omop, rxnorm, snomed, umls
 from medlink.ontology.icd10cm import read_icd10cm
 from medlink.ontology.name_lines import read_name_lines
 from medlink.ontology.obo import read_obo
@@ -50,10 +50,17 @@ FORMATS: dict[str, Format] = {
     "snomed": Format(
         snomed.read_snomed, "SNOMED CT, RF2", snomed.SnomedOptions, snomed.FILES, snomed.FILES[snomed.CONCEPT]
     ),
+    "omop": Format(
+        omop.read_omop, "OMOP vocabularies from Athena", omop.OmopOptions, omop.FILES, omop.FILES[omop.CONCEPT]
+    ),
+    "mesh": Format(mesh.read_mesh, "MeSH, NLM's XML", mesh.MeshOptions, mesh.FILES, r"(?:desc|supp)\d{4}\.xml"),
 }
-_SUFFIXES = {".obo": "obo", ".csv": "table", ".tsv": "table", ".txt": "table"}
+_SUFFIXES = {".obo": "obo", ".csv": "table", ".tsv": "table", ".txt": "table", ".xml": "mesh"}
 # What the first line of a table or text file says of its format.
-_FIRST_LINES = ((r".*\|\|", "biosyn"),)
+_FIRST_LINES = (
+    (r".*\|\|", "biosyn"),
+    (r"concept_id\tconcept_name\t", "omop"),
+)
 
 
 def reader_of(format_name: str, options: Mapping[str, Any] | None = None) -> OntologyReader:
