@@ -10,7 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from medlink.errors import UnknownNameError
-from medlink.ontology import mesh, omop, rxnorm, snomed, umls
+from medlink.ontology import (
+    gilda,
+    icd10cm_order,
+    icd11,
+    loinc,
+    mesh,
+    obo_terms,
+    obograph,
+    omop,
+    owl,
+    rxnorm,
+    snomed,
+    umls,
+)
 from medlink.ontology.icd10cm import read_icd10cm
 from medlink.ontology.name_lines import read_name_lines
 from medlink.ontology.obo import read_obo
@@ -53,13 +66,39 @@ FORMATS: dict[str, Format] = {
     "omop": Format(
         omop.read_omop, "OMOP vocabularies from Athena", omop.OmopOptions, omop.FILES, omop.FILES[omop.CONCEPT]
     ),
+    "obograph": Format(obograph.read_obograph, "OBO Graphs JSON", obo_terms.GraphOptions),
+    "owl": Format(owl.read_owl, "OWL in RDF/XML, Turtle or N-Triples", owl.OwlOptions),
+    "loinc": Format(loinc.read_loinc, "LOINC", loinc.LoincOptions, loinc.FILES, loinc.FILES[loinc.TABLE]),
+    "icd11": Format(icd11.read_icd11, "ICD-11 MMS, simple tabulation", icd11.Icd11Options, icd11.FILES, icd11.KEY),
+    "icd10cm-order": Format(
+        icd10cm_order.read_icd10cm_order,
+        "ICD-10-CM of any year, list of codes in order",
+        files=icd10cm_order.FILES,
+        key=icd10cm_order.FILES[icd10cm_order.ORDER],
+    ),
+    "gilda": Format(gilda.read_gilda, "Gilda's terms", gilda.GildaOptions),
     "mesh": Format(mesh.read_mesh, "MeSH, NLM's XML", mesh.MeshOptions, mesh.FILES, r"(?:desc|supp)\d{4}\.xml"),
 }
-_SUFFIXES = {".obo": "obo", ".csv": "table", ".tsv": "table", ".txt": "table", ".xml": "mesh"}
+_SUFFIXES = {
+    ".obo": "obo",
+    ".json": "obograph",
+    ".owl": "owl",
+    ".rdf": "owl",
+    ".ttl": "owl",
+    ".nt": "owl",
+    ".xml": "mesh",
+    ".csv": "table",
+    ".tsv": "table",
+    ".txt": "table",
+}
 # What the first line of a table or text file says of its format.
 _FIRST_LINES = (
     (r".*\|\|", "biosyn"),
     (r"concept_id\tconcept_name\t", "omop"),
+    (r"\"?LOINC_NUM\"?,", "loinc"),
+    (r"Foundation URI\t", "icd11"),
+    (r"norm_text\ttext\t", "gilda"),
+    (r"\d{5} \w{3,7} *[01] ", "icd10cm-order"),
 )
 
 
