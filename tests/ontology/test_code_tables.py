@@ -78,21 +78,20 @@ def test_read_loinc_reads_what_is_chosen(loinc: Path) -> None:
     assert Name("Point in time", Scope.RELATED) in related.concepts[1].synonyms
 
 
-ICD11 = (
-    "\ufeffFoundation URI\tLinearization URI\tCode\tBlockId\tTitle\tClassKind\tDepthInKind\tIsResidual\tChapterNo\t"
-    "BrowserLink\tisLeaf\tPrimary tabulation\tGrouping1\tGrouping2\tGrouping3\tGrouping4\tGrouping5\t"
-    "Version:2025 Jan 24 - 22:30 UTC\n"
-    'http://id.who.int/icd/entity/1\tl\t\t\tCertain infections\tchapter\t1\tFalse\t01\t"=hyperlink(""u"",""b"")"\tFalse\t'
-    "False\t\t\t\t\t\t\n"
-    'http://id.who.int/icd/entity/2\tl\t\tBlockL1-1A0\t"- Gastroenteritis"\tblock\t1\tFalse\t01\tb\tFalse\tFalse'
-    "\t\t\t\t\t\t\n"
-    'http://id.who.int/icd/entity/3\tl\t1A0Z\t\t"- - Cholera"\tcategory\t1\tFalse\t01\tb\tFalse\tTrue\t\t\t\t\t\t\n'
-    'http://id.who.int/icd/entity/4\tl\t1A00.1\t\t"- - - Mild - moderate cholera"\tcategory\t2\tFalse\t01\tb\tTrue\tTrue'
-    "\t\t\t\t\t\t\n"
-    '\thttp://id.who.int/icd/release/11/3/unspecified\t1A00.Z\t\t"- - - Cholera, unspecified"\tcategory\t2\tTrue\t01\tb'
-    "\tTrue\tTrue\t\t\t\t\t\t\n"
-    'http://id.who.int/icd/entity/5\tl\tXA0\t\t"- Stomach"\tcategory\t1\tFalse\tX\tb\tTrue\tTrue\t\t\t\t\t\t\n'
+ICD11_HEADER = (
+    "Foundation URI|Linearization URI|Code|BlockId|Title|ClassKind|DepthInKind|IsResidual|ChapterNo|BrowserLink|isLeaf|"
+    "Primary tabulation|Grouping1|Grouping2|Grouping3|Grouping4|Grouping5|Version:2025 Jan 24 - 22:30 UTC"
 )
+ENTITY = "http://id.who.int/icd/entity/"
+ICD11_ROWS = (
+    f'{ENTITY}1|l|||Certain infections|chapter|1|False|01|"=hyperlink(""u"",""b"")"|False|False||||||',
+    f'{ENTITY}2|l||BlockL1-1A0|"- Gastroenteritis"|block|1|False|01|b|False|False||||||',
+    f'{ENTITY}3|l|1A0Z||"- - Cholera"|category|1|False|01|b|False|True||||||',
+    f'{ENTITY}4|l|1A00.1||"- - - Mild - moderate cholera"|category|2|False|01|b|True|True||||||',
+    '|l/unspecified|1A00.Z||"- - - Cholera, unspecified"|category|2|True|01|b|True|True||||||',
+    f'{ENTITY}5|l|XA0||"- Stomach"|category|1|False|X|b|True|True||||||',
+)
+ICD11 = "\ufeff" + "\r\n".join((ICD11_HEADER, *ICD11_ROWS, "")).replace("|", "\t")
 
 
 @pytest.fixture
