@@ -174,6 +174,8 @@ class Link:
 
     :param candidates: best first, ties by concept id.
     :param concept_id: the chosen concept; ``None`` is NIL: no candidate reaches the threshold.
+    :param equivalents: ids of other systems that mean the same as the chosen concept, of the systems that were asked
+        for.
     """
 
     mention: Mention
@@ -181,6 +183,7 @@ class Link:
     concept_id: str | None
     release: str
     ontology_version: str
+    equivalents: tuple[str, ...] = ()
 
     @property
     def score(self) -> float:

@@ -87,6 +87,14 @@ class Summary:
     type=click.FloatRange(0, 1),
     help="A mention whose best score is lower stays without a concept.",
 )
+@click.option(
+    "--map",
+    "maps",
+    multiple=True,
+    metavar="PREFIX",
+    help="Also write the ids of this system, such as OMIM or SNOMEDCT, that the ontology holds equal to each link's "
+    "concept (may be given several times).",
+)
 @corrections_option
 @click.option(
     "--drop",
@@ -136,7 +144,7 @@ def link(sources: tuple[str, ...], **options: Any) -> None:
     recipe = make_recipe(
         options,
         detection=make_detection(options),
-        linking=LinkerSettings(top_k=options["top_k"], threshold=options["threshold"]),
+        linking=LinkerSettings(top_k=options["top_k"], threshold=options["threshold"], maps=tuple(options["maps"])),
     )
     request = _Request(
         sources=sources,

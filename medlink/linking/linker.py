@@ -15,6 +15,7 @@ from medlink.linking.corrections import Corrections
 from medlink.linking.ranker import Ranker, rank_concepts
 from medlink.linking.settings import LinkerSettings
 from medlink.linking.wording import Rarity
+from medlink.ontology.equivalents import Equivalents
 from medlink.ontology.lexicon import Lexicon
 from medlink.records import Candidate, Link, Mention
 from medlink.text import normalise
@@ -52,6 +53,14 @@ class Linker:
     def rarity(self) -> Rarity:
         """How much each word says among the lexicon's names."""
         return Rarity(self.lexicon.names)
+
+    @cached_property
+    def equivalents(self) -> Equivalents:
+        """What the lexicon says about the systems in ``settings.maps``.
+
+        :raises UnknownNameError: when nothing refers to one of them.
+        """
+        return Equivalents(self.lexicon, self.settings.maps)
 
     def rank(self, queries: Sequence[str], *, k: int | None = None) -> list[tuple[Candidate, ...]]:
         """The ``k`` best concepts of each query by itself, best first; none for a query without a letter or digit.
@@ -121,4 +130,5 @@ class Linker:
             concept_id=chosen,
             release=self.release,
             ontology_version=self.lexicon.version,
+            equivalents=self.equivalents.of(chosen) if chosen and self.settings.maps else (),
         )
