@@ -18,7 +18,10 @@ from medlink.ontology.catalogue import (
 from medlink.ontology.readers import FORMATS, format_of, reader_of
 
 MANIFEST = 'name = "mine"\ntitle = "Mine"\nlicence = "CC0"\nformat = "obo"\nid_prefix = "X"\n'
-KNOWN = ("chebi", "doid", "go", "hpo", "icd10cm", "loinc", "mesh", "mondo", "rxnorm", "snomedct", "umls")
+KNOWN = (
+    "chebi", "doid", "gilda", "go", "hpo", "icd10cm", "icd11", "loinc", "mesh", "mondo", "ncit", "omop", "ordo",
+    "rxnorm", "snomedct", "umls",
+)  # fmt: skip
 
 
 def write(folder: Path, text: str, name: str = "mine") -> Path:
@@ -49,7 +52,7 @@ def test_catalogue_takes_the_manifest_of_the_earlier_folder(tmp_path: Path) -> N
 
 
 def test_get_lists_the_known_names_for_an_unknown_one() -> None:
-    with pytest.raises(UnknownNameError, match="no ontology is called 'hpoo'; expected one of chebi, doid, go, hpo"):
+    with pytest.raises(UnknownNameError, match="no ontology is called 'hpoo'; expected one of chebi, doid, gilda, go, hpo"):
         Catalogue([default_folder()]).get("hpoo")
 
 
@@ -130,3 +133,8 @@ def test_format_of_and_reader_of_list_what_they_know() -> None:
     with pytest.raises(UnknownNameError, match=r"expected one of obo, icd10cm, table, biosyn, .*; got 'docx'"):
         reader_of("docx")
     assert reader_of("obo") is FORMATS["obo"].read
+
+
+def test_what_the_catalogue_describes_can_be_read() -> None:
+    entries = Catalogue([default_folder()]).entries()
+    assert [entry.name for entry in entries if entry.format not in FORMATS] == []
