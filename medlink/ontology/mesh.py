@@ -21,7 +21,9 @@ from medlink.records import Scope
 
 PREFIX = "MESH"
 DESCRIPTORS, SUPPLEMENTARY = "desc*.xml", "supp*.xml"
-FILES = {DESCRIPTORS: r"desc.*\.xml", SUPPLEMENTARY: r"supp.*\.xml"}
+# NLM packs desc2025.xml as desc2025.gz.
+FILES = {DESCRIPTORS: r"desc\d{4}(?:\.xml)?", SUPPLEMENTARY: r"supp\d{4}(?:\.xml)?"}
+KEY = r"(?:desc|supp)\d{4}(?:\.xml)?"
 _SINGLE = {"*.xml": r".*\.xml"}
 # How the elements with a record's id and name begin.
 _NAMES = {"DescriptorRecord": "Descriptor", "SupplementalRecord": "SupplementalRecord"}
@@ -73,7 +75,8 @@ def read_mesh(path: Path, *, name: str, show_progress: bool = False, options: Me
     :raises OntologyFormatError: when the XML is broken or a record lacks its name; names the file.
     """
     options = options or MeshOptions()
-    release = Release(path, FILES if path.is_dir() or DESCRIPTORS in Release(path, FILES) else _SINGLE)
+    release = Release(path, FILES)
+    release = release if release.used() else Release(path, _SINGLE)
     drafts, trees = Drafts(), dict[str, str]()
     for part in release.used():
         records = iterate_records(part, _NAMES)

@@ -77,7 +77,7 @@ FORMATS: dict[str, Format] = {
         key=icd10cm_order.FILES[icd10cm_order.ORDER],
     ),
     "gilda": Format(gilda.read_gilda, "Gilda's terms", gilda.GildaOptions),
-    "mesh": Format(mesh.read_mesh, "MeSH, NLM's XML", mesh.MeshOptions, mesh.FILES, r"(?:desc|supp)\d{4}\.xml"),
+    "mesh": Format(mesh.read_mesh, "MeSH, NLM's XML", mesh.MeshOptions, mesh.FILES, mesh.KEY),
 }
 _SUFFIXES = {
     ".obo": "obo",

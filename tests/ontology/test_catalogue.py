@@ -52,7 +52,9 @@ def test_catalogue_takes_the_manifest_of_the_earlier_folder(tmp_path: Path) -> N
 
 
 def test_get_lists_the_known_names_for_an_unknown_one() -> None:
-    with pytest.raises(UnknownNameError, match="no ontology is called 'hpoo'; expected one of chebi, doid, gilda, go, hpo"):
+    with pytest.raises(
+        UnknownNameError, match="no ontology is called 'hpoo'; expected one of chebi, doid, gilda, go, hpo"
+    ):
         Catalogue([default_folder()]).get("hpoo")
 
 

@@ -89,7 +89,7 @@ SUPPLEMENTARY = """<?xml version="1.0"?>
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "desc2025.xml").write_text(DESCRIPTORS, encoding="utf-8")
-    (tmp_path / "supp2025.xml.gz").write_bytes(gzip.compress(SUPPLEMENTARY.encode()))
+    (tmp_path / "supp2025.gz").write_bytes(gzip.compress(SUPPLEMENTARY.encode()))
     return tmp_path
 
 
@@ -132,7 +132,7 @@ def test_read_mesh_takes_permuted_terms_when_asked(folder: Path) -> None:
 def test_read_mesh_reads_one_file_of_any_name(folder: Path) -> None:
     file = folder.parent / "mine.xml"
     file.write_text(DESCRIPTORS, encoding="utf-8")
-    assert format_of(file) == format_of(folder) == format_of(folder / "supp2025.xml.gz") == "mesh"
+    assert format_of(file) == format_of(folder) == format_of(folder / "supp2025.gz") == "mesh"
     assert read_mesh(file, name="mine").concepts[1] == INFARCTION
 
 
