@@ -39,7 +39,7 @@ def formats(name: str | None, as_json: bool) -> None:
 
 
 def explain_options(model: type[ReaderOptions]) -> list[dict[str, str]]:
-    """Each option of a format with its meaning, as its model says it, and its default; those of every format left out."""
+    """Each option of a format with its meaning and default; what every format has is left out."""
     meanings = {
         found["name"]: " ".join(found["text"].replace("``", "").split())
         for base in reversed(model.__mro__)

@@ -46,7 +46,7 @@ class TouchedReport:
 def count_touched(concept_ids: Iterable[str | None], diff: Diff, resolver: Resolver) -> TouchedReport:
     """How many uses of concepts a new release touches; each is read once, so they may come from a store.
 
-    :param concept_ids: one for each use, such as a correction in the ledger or a link in a log; ``None`` does not count.
+    :param concept_ids: one for each use, such as a correction in the ledger or a link in a log; ``None`` counts not.
     :param resolver: of the old release: an id that was written otherwise, or earlier, counts as what it meant there.
     """
     uses = Counter(concept_id for concept_id in concept_ids if concept_id is not None)

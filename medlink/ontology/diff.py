@@ -96,7 +96,7 @@ class _Release:
         self.current = {concept.id: concept for concept in ontology.concepts if not concept.obsolete}
         self._replaced = {concept.id: concept.replaced_by for concept in ontology.concepts if concept.obsolete}
         self._bearers: dict[str, list[str]] = defaultdict(list)
-        for concept in self.current.values():
+        for concept in ontology.concepts:
             for alt_id in concept.alt_ids:
                 self._bearers[alt_id].append(concept.id)
 
@@ -110,7 +110,8 @@ class _Release:
             elif step not in seen:
                 seen.add(step)
                 waiting += [*self._replaced.get(step, ()), *self._bearers.get(step, ())]
-        return concept.id in self._bearers, Gone(concept.id, concept.name, tuple(sorted(found)))
+        is_merged = bool(found) and concept.id in self._bearers
+        return is_merged, Gone(concept.id, concept.name, tuple(sorted(found)))
 
 
 def _texts(concept: Concept) -> set[str]:

@@ -280,7 +280,8 @@ def test_diff_counts_the_corrections_that_a_release_touches(run: Run, write: Wri
     old, new = tmp_path / "old.csv", tmp_path / "new.obo"
     old.write_text("id,name\nHP:0001250,Seizure\nHP:0000107,Renal cyst\nHP:0000001,All\n", encoding="utf-8")
     new.write_text(
-        "[Term]\nid: HP:0000002\nname: Epileptic seizure\nalt_id: HP:0001250\n\n[Term]\nid: HP:0000001\nname: Everything\n",
+        "[Term]\nid: HP:0000002\nname: Epileptic seizure\nalt_id: HP:0001250\n\n"
+        "[Term]\nid: HP:0000001\nname: Everything\n",
         encoding="utf-8",
     )
     before = run("ontology", "diff", old, new).output
