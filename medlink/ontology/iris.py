@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_OBO_LIKE = re.compile(r"(?P<prefix>[A-Za-z][A-Za-z0-9]*)_(?P<local>[A-Za-z0-9]+)")
+_OBO_LIKE = re.compile(r"(?P<prefix>[A-Za-z][A-Za-z0-9_]*)_(?P<local>[A-Za-z0-9]+)")
 _SPACES = {
     "http://snomed.info/id/": "SNOMEDCT",
     "http://purl.bioontology.org/ontology/MESH/": "MESH",

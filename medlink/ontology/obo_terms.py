@@ -73,7 +73,7 @@ def describe(draft: Draft, name: str, value: str) -> None:
         draft.refer(curie_of(value))
     elif name == "hasAlternativeId":
         draft.stand_for(curie_of(value))
-    elif name == "IAO_0100001":
+    elif name in ("IAO_0100001", "replacedBy"):
         draft.replaced_by += (curie_of(value),)
     elif name == "hasOBONamespace" and not draft.types:
         draft.types = (value,)

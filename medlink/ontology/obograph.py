@@ -66,7 +66,7 @@ def _items(part: Part, place: str) -> Iterator[dict[str, Any]]:
 
 
 def _read_header(header: Header, meta: dict[str, Any]) -> None:
-    for value in meta.get("basicPropertyValues", ()):
+    for value in meta.get("basicPropertyValues") or ():
         header.take(local_name(value["pred"]), value["val"])
     if meta.get("version"):
         header.take("versionIRI", meta["version"])
@@ -79,11 +79,11 @@ def _read_node(drafts: Drafts, node: dict[str, Any]) -> None:
     draft.obsolete = draft.obsolete or bool(meta.get("deprecated"))
     if meta.get("definition"):
         describe(draft, "IAO_0000115", meta["definition"].get("val") or "")
-    for synonym in meta.get("synonyms", ()):
+    for synonym in meta.get("synonyms") or ():
         scope = SYNONYMS.get(local_name(synonym["pred"]), Scope.RELATED)
         kind = kind_of(synonym.get("synonymType") or "")
         draft.name_it(tidy(synonym["val"]), (9,), scope=scope, kind=kind)
-    for xref in meta.get("xrefs", ()):
+    for xref in meta.get("xrefs") or ():
         describe(draft, "hasDbXref", xref["val"])
-    for value in meta.get("basicPropertyValues", ()):
+    for value in meta.get("basicPropertyValues") or ():
         describe(draft, local_name(value["pred"]), value["val"])

@@ -17,7 +17,7 @@ from medlink.errors import OntologyFormatError
 from medlink.ontology.source import GZIP_MAGIC, decode_line, hash_file, readable
 
 # NLM packs the Metathesaurus into zip archives that it calls .nlm.
-_ARCHIVES = (".zip", ".nlm")
+ARCHIVES = (".zip", ".nlm")
 # A file may be gzipped, and split: MRCONSO.RRF.aa.gz, MRCONSO.RRF.ab.gz, …
 _PACKED = r"(?:\.(?P<part>[a-z]{2}))?(?:\.gz)?"
 _PIECE = 1 << 20
@@ -115,7 +115,10 @@ class Release:
         missing = [kind for kind in kinds if kind not in self]
         if missing:
             raise OntologyFormatError(
-                "a file of the release is missing", where=str(self.path), expected=" and ".join(missing)
+                "a file of the release is missing",
+                where=str(self.path),
+                expected=" and ".join(missing),
+                hint="Archives inside of an archive are not opened: unpack the outer one, and give its folder.",
             )
 
     def parts(self, kind: str) -> tuple[Part, ...]:
@@ -134,11 +137,11 @@ class Release:
                 for number, piece in enumerate(stream, start=1):
                     whole, begun = begun + piece, b""
                     if whole.endswith(b"\n"):
-                        yield Line(decode_line(whole, f"{part}:{number}", first=number == 1), part, number)
+                        yield Line(_decode(whole, part, number), part, number)
                     else:
                         begun = whole
         if begun:
-            yield Line(decode_line(begun, f"{part}:{number}", first=number == 1), part, number)
+            yield Line(_decode(begun, part, number), part, number)
 
     def tables(self, kind: str, columns: Sequence[str]) -> Iterator[tuple[Line, list[str]]]:
         """The rows of tab-separated files that each begin with a header line; no cell is quoted.
@@ -237,7 +240,7 @@ def list_parts(path: Path) -> Iterator[Part]:
 
 
 def _parts_of_file(file: Path, folder: str) -> Iterator[Part]:
-    if file.suffix.lower() not in _ARCHIVES:
+    if file.suffix.lower() not in ARCHIVES:
         yield Part(folder, file.name, file)
         return
     with readable(str(file)), zipfile.ZipFile(file) as archive:
@@ -255,7 +258,17 @@ def part_lines(part: Part) -> Iterator[Line]:
     """
     with part.open() as stream:
         for number, line in enumerate(stream, start=1):
-            yield Line(decode_line(line, f"{part}:{number}", first=number == 1), part, number)
+            yield Line(_decode(line, part, number), part, number)
+
+
+def _decode(line: bytes, part: Part, number: int) -> str:
+    """As :func:`decode_line`; where a line stands is put into words only if something is wrong with it."""
+    try:
+        if number > 1:
+            return line.decode().rstrip("\r\n")
+    except UnicodeDecodeError:
+        pass
+    return decode_line(line, f"{part}:{number}", first=number == 1)
 
 
 def _next_row(rows: Any, part: Part) -> list[str] | None:  # noqa: ANN401 - the csv module has no public type for it

@@ -28,7 +28,7 @@ from medlink.ontology.icd10cm import read_icd10cm
 from medlink.ontology.name_lines import read_name_lines
 from medlink.ontology.obo import read_obo
 from medlink.ontology.options import ReaderOptions, make_options
-from medlink.ontology.parts import Release, list_parts
+from medlink.ontology.parts import ARCHIVES, Release, list_parts
 from medlink.ontology.source import Ontology, OntologyReader, hash_file, read_lines
 from medlink.ontology.table import read_table
 
@@ -141,6 +141,13 @@ def format_of(path: Path) -> str:
     """
     suffix = (path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix).lower()
     found = _format_by_names(path) or _SUFFIXES.get(suffix, "")
+    if not found and (path.is_dir() or suffix in ARCHIVES):
+        raise UnknownNameError(
+            "no release of a known format in here",
+            where=str(path),
+            expected=" or ".join(known.about for known in FORMATS.values() if known.key),
+            hint="Name the folder that holds the files of the release; archives inside of an archive are not opened.",
+        )
     if not found:
         raise UnknownNameError(
             "the suffix stands for no known ontology format",

@@ -137,7 +137,9 @@ class _Reading:
             atom.suppressed,
             -ranks.get((atom.source, atom.term_type), 0),
             atom.term_type in ABBREVIATIONS,
-            *(value != best for value, best in zip(atom.status, ("P", "PF", "Y"), strict=True)),
+            atom.status[0] != "P",
+            atom.status[1] != "PF",
+            atom.status[2] != "Y",
             chosen.index(atom.source) if chosen else 0,
         )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from medlink.errors import OntologyFormatError, SettingError
+from medlink.errors import OntologyFormatError, SettingError, UnknownNameError
 from medlink.ontology.addition import AddOptions, add_ontology
 from medlink.ontology.catalogue import Catalogue, Entry, load_ontology
 from medlink.ontology.readers import FORMATS, format_of, hash_source, reader_of
@@ -108,3 +108,9 @@ def test_a_folder_with_a_broken_file_is_not_added(meta: Path, tmp_path: Path) ->
     with pytest.raises(OntologyFormatError, match=r"MRSTY\.RRF:1"):
         add_ontology(meta, "umls", tmp_path / "own")
     assert not (tmp_path / "own").exists()
+
+
+def test_format_of_a_folder_without_a_release_says_so(tmp_path: Path) -> None:
+    (tmp_path / "2024ab-1-meta.txt").touch()
+    with pytest.raises(UnknownNameError, match=r"no release of a known format in here; expected UMLS.*SNOMED CT"):
+        format_of(tmp_path)
