@@ -90,6 +90,14 @@ class Summary:
     "--top-k", default=5, show_default=True, type=click.IntRange(1, 100), help="Candidates to show for each mention."
 )
 @threshold_option
+@click.option(
+    "--map",
+    "maps",
+    multiple=True,
+    metavar="PREFIX",
+    help="Also write the ids of this system, such as OMIM or SNOMEDCT, that the ontology holds equal to each link's "
+    "concept (may be given several times).",
+)
 @corrections_option
 @click.option(
     "--drop",
@@ -141,7 +149,7 @@ def link(sources: tuple[str, ...], **options: Any) -> None:
     recipe = make_recipe(
         options,
         detection=make_detection(options),
-        linking=LinkerSettings(top_k=options["top_k"], threshold=options["threshold"]),
+        linking=LinkerSettings(top_k=options["top_k"], threshold=options["threshold"], maps=tuple(options["maps"])),
     )
     request = _Request(
         sources=sources,

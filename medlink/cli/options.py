@@ -15,6 +15,7 @@ from medlink.encoder.transformer import POOLINGS, EncoderSettings
 from medlink.errors import SettingError
 from medlink.linking.recipe import Recipe, choose_release
 from medlink.linking.settings import DEFAULT_THRESHOLD, LinkerSettings
+from medlink.ontology.joining import JOINT
 from medlink.store.workspace import WORKSPACE_VARIABLE, default_workspace_root
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -40,10 +41,13 @@ memory_option = click.option(
 _LINKER_OPTIONS = (
     click.option(
         "--ontology",
-        default="hpo",
-        show_default=True,
+        default=("hpo",),
+        multiple=True,
+        callback=lambda _ctx, _parameter, names: JOINT.join(names),
+        show_default="hpo",
         metavar="NAME|FILE",
-        help="Ontology to link to: a name that `medlink ontology list` shows, or a file.",
+        help="Ontology to link to: a name that `medlink ontology list` shows, a file, or the folder of a release; "
+        "several are joined, as hpo+mondo or by giving the option again.",
     ),
     click.option(
         "--branch",

@@ -24,9 +24,11 @@ from medlink.linking.ranker import default_ranker
 from medlink.linking.recipe import Recipe
 from medlink.linking.remembering import remember
 from medlink.ontology.catalogue import Catalogue, Entry, default_folder, load_ontology, source_path
+from medlink.ontology.joining import JOINT, join_ontologies
 from medlink.ontology.lexicon import Lexicon, extended_lexicon, with_names
 from medlink.ontology.persistence import normaliser_hash, read_lexicon, write_lexicon
-from medlink.store.artifacts import Facts, file_sha256, obtain_artifact, read_manifest
+from medlink.ontology.readers import format_of, hash_source
+from medlink.store.artifacts import Facts, obtain_artifact, read_manifest
 from medlink.store.logged import Run, Target
 from medlink.store.vectors import VectorStore
 from medlink.store.workspace import Workspace
@@ -71,7 +73,7 @@ def make_linker(recipe: Recipe, lexicon: Lexicon, index: NameIndex) -> Linker:
         encoder = remember(encoder, VectorStore(Workspace(recipe.workspace).vectors))
     aliases = recipe.corrections.aliases(lexicon)
     extended = extended_lexicon(lexicon, aliases)
-    return Linker(
+    linker = Linker(
         extended,
         _extend(index, extended.names[len(lexicon.names) :], recipe),
         encoder,
@@ -83,6 +85,9 @@ def make_linker(recipe: Recipe, lexicon: Lexicon, index: NameIndex) -> Linker:
         release_folder=parts.release,
         ontology=lexicon,
     )
+    if recipe.linking.maps:
+        _ = linker.equivalents  # an unknown system is told before any note is read
+    return linker
 
 
 def _extend(index: NameIndex, aliases: Sequence[str], recipe: Recipe) -> NameIndex:
@@ -95,13 +100,17 @@ def _extend(index: NameIndex, aliases: Sequence[str], recipe: Recipe) -> NameInd
 
 
 def load_lexicon(recipe: Recipe, *, show_progress: bool = False) -> Lexicon:
-    """The lexicon of a recipe's ontology and branches, from the workspace if it is there, else from the source."""
-    return _load(recipe, branches_of(recipe), show_progress=show_progress)
+    """The lexicon of a recipe's ontologies and branches, from the workspace if it is there, else from the source.
+
+    Of joined ontologies, each is cut to the catalogue's branch of it; branches that the recipe names are looked for in
+    all of them.
+    """
+    return _load(recipe, whole=False, show_progress=show_progress)
 
 
 def describe_run(recipe: Recipe) -> Run:
     """What the links of a recipe depend on, but for the release, which every link names."""
-    facts = read_manifest(_obtain_lexicon(recipe, branches_of(recipe)), kind=LEXICON_KIND).facts
+    facts = read_manifest(_obtain_lexicon(recipe), kind=LEXICON_KIND).facts
     return Run(
         target=Target(str(facts["ontology"]), branches_of(recipe)),
         release="",
@@ -113,36 +122,54 @@ def describe_run(recipe: Recipe) -> Run:
 
 
 def load_whole_lexicon(recipe: Recipe, *, show_progress: bool = False) -> Lexicon:
-    """The lexicon of a recipe's ontology, whatever branches the recipe or the catalogue names."""
-    return _load(recipe, (), show_progress=show_progress)
+    """The lexicon of a recipe's ontologies, whatever branches the recipe or the catalogue names."""
+    return _load(recipe, whole=True, show_progress=show_progress)
 
 
 def branches_of(recipe: Recipe) -> tuple[str, ...]:
-    """The branches that a recipe keeps of its ontology, its own or the catalogue's; none for all of it."""
-    source = _source(recipe)
-    return recipe.branches or (() if isinstance(source, Path) else source.branch)
+    """The branches that a recipe keeps of its ontologies, its own or the catalogue's; none for all of them."""
+    return recipe.branches or tuple(branch for source in _sources(recipe) for branch in _branches(source))
 
 
-def _source(recipe: Recipe) -> Entry | Path:
-    path = Path(recipe.ontology).expanduser()
+def _sources(recipe: Recipe) -> tuple[Entry | Path, ...]:
+    """The ontologies of a recipe: a path, or names and paths with ``+`` between them."""
     catalogue = Catalogue([Workspace(recipe.workspace).ontologies, default_folder()])
-    return path if path.is_file() else catalogue.get(recipe.ontology)
+    whole = Path(recipe.ontology).expanduser().exists()
+    found: list[Entry | Path] = []
+    for text in [recipe.ontology] if whole else recipe.ontology.split(JOINT):
+        path = Path(text).expanduser()
+        is_path = path.is_file() or (path.is_dir() and text not in catalogue)
+        found.append(path if is_path else catalogue.get(text))
+    return tuple(found)
 
 
-def _load(recipe: Recipe, branches: tuple[str, ...], *, show_progress: bool) -> Lexicon:
-    return read_lexicon(_obtain_lexicon(recipe, branches, show_progress=show_progress))
+def _load(recipe: Recipe, *, whole: bool, show_progress: bool) -> Lexicon:
+    return read_lexicon(_obtain_lexicon(recipe, whole=whole, show_progress=show_progress))
 
 
-def _obtain_lexicon(recipe: Recipe, branches: tuple[str, ...], *, show_progress: bool = False) -> Path:
+def _branches(source: Entry | Path) -> tuple[str, ...]:
+    return () if isinstance(source, Path) else source.branch
+
+
+def _obtain_lexicon(recipe: Recipe, *, whole: bool = False, show_progress: bool = False) -> Path:
     """The folder of a lexicon, made where it is missing."""
-    source = _source(recipe)
-    file = source if isinstance(source, Path) else source_path(source)
-    key = _key(_safe_name(file), file_sha256(file), normaliser_hash(), *sorted(branches))
-    folder = Workspace(recipe.workspace).lexicons / key
+    sources = _sources(recipe)
+    kept = () if whole else recipe.branches
+    cuts = [() if whole or kept else _branches(source) for source in sources]
+    marks = [mark for source, cut in zip(sources, cuts, strict=True) for mark in (*_identify(source), *sorted(cut))]
+    name = "-".join(_safe_name(_file_of(source)) for source in sources)
+    folder = Workspace(recipe.workspace).lexicons / _key(name, normaliser_hash(), *marks, *sorted(kept))
 
     def fill(target: Path) -> Facts:
-        ontology = load_ontology(source, show_progress=show_progress)
-        lexicon = Lexicon(ontology).branch(*branches)
+        lexicons = [
+            Lexicon(load_ontology(source, show_progress=show_progress)).branch(
+                *(cut or kept if len(cuts) == 1 else cut)
+            )
+            for source, cut in zip(sources, cuts, strict=True)
+        ]
+        lexicon = lexicons[0]
+        if len(lexicons) > 1:
+            lexicon = Lexicon(join_ontologies([one.ontology for one in lexicons])).branch(*kept)
         write_lexicon(lexicon, target)
         return {
             "medlink": __version__,
@@ -155,6 +182,18 @@ def _obtain_lexicon(recipe: Recipe, branches: tuple[str, ...], *, show_progress:
 
     obtain_artifact(folder, fill, kind=LEXICON_KIND)
     return folder
+
+
+def _file_of(source: Entry | Path) -> Path:
+    return source if isinstance(source, Path) else source_path(source)
+
+
+def _identify(source: Entry | Path) -> tuple[str, ...]:
+    """What the concepts of a source depend on: its content, its format and what is chosen about its reading."""
+    if isinstance(source, Path):
+        return hash_source(source, format_of(source)), format_of(source)
+    reading = map(str, sorted(source.options.items()))
+    return hash_source(source_path(source), source.format), source.format, *reading
 
 
 def load_index(lexicon: Lexicon, recipe: Recipe, *, show_progress: bool = False) -> NameIndex:

@@ -18,6 +18,7 @@ from medlink.linking.experience import Experience
 from medlink.linking.ranker import Ranker, rank_concepts
 from medlink.linking.settings import DEFAULT_THRESHOLD, LinkerSettings
 from medlink.linking.wording import Rarity
+from medlink.ontology.equivalents import Equivalents
 from medlink.ontology.lexicon import Lexicon
 from medlink.records import Candidate, Link, Mention
 from medlink.text import normalise
@@ -79,6 +80,14 @@ class Linker:
     def experience(self) -> Experience:
         """What annotators said of concepts."""
         return self.corrections.experience
+
+    @cached_property
+    def equivalents(self) -> Equivalents:
+        """What the lexicon says about the systems in ``settings.maps``.
+
+        :raises UnknownNameError: when nothing refers to one of them.
+        """
+        return Equivalents(self.lexicon, self.settings.maps)
 
     def rank(self, queries: Sequence[str], *, k: int | None = None) -> list[tuple[Candidate, ...]]:
         """The ``k`` best concepts of each query by itself, best first; none for a query without a letter or digit.
@@ -166,4 +175,5 @@ class Linker:
             concept_id=chosen,
             release=self.release,
             ontology_version=self.lexicon.version,
+            equivalents=self.equivalents.of(chosen) if chosen and self.settings.maps else (),
         )

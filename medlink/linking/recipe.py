@@ -21,7 +21,7 @@ class Recipe:
     """Everything that the links of a note depend on, beside the note; small enough to send to another process.
 
     :param workspace: the folder of the workspace that holds the built indexes.
-    :param ontology: a name in the catalogue, or the path of an ontology file.
+    :param ontology: a name in the catalogue, or the path of an ontology's file or folder; several are joined by ``+``.
     :param branches: ids whose descendants are kept; none means the catalogue's own choice for that ontology.
     :param encoder: ``default``'s name, a folder, or a name on the hub; a release brings its own.
     :param pooling: how the encoder's token vectors become one: ``mean`` or ``first``; a release brings its own.

@@ -16,12 +16,14 @@ class LinkerSettings:
 
     :param top_k: candidates that a link shows, at least 1.
     :param threshold: a mention whose best score is lower is NIL; in [0, 1]. ``None`` is what the release says.
+    :param maps: prefixes of the systems whose ids a link carries beside its concept's, such as OMIM.
     :param n_neighbours: names that each index gives to the ranker, at least ``top_k``.
     """
 
     top_k: int = 5
     threshold: float | None = None
     n_neighbours: int = 20
+    maps: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not 1 <= self.top_k <= self.n_neighbours:

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from medlink.errors import EncoderError, UnknownNameError
-from medlink.linking.assemble import load_lexicon, load_linker
+from medlink.linking.assemble import branches_of, load_lexicon, load_linker, load_whole_lexicon
 from medlink.linking.portable import read_linker, write_linker
 from medlink.linking.recipe import Recipe
+from medlink.ontology.addition import AddOptions, add_ontology
 from tests.conftest import TINY_OBO
 
 
@@ -73,6 +74,19 @@ def test_load_lexicon_cuts_to_the_branches(fresh: Recipe) -> None:
     branch = load_lexicon(replace(fresh, branches=("HP:0012210",)))
     assert "renal cyst" in branch.names
     assert "heart attack" not in branch.names
+
+
+def test_load_lexicon_joins_ontologies_each_cut_to_its_branch(fresh: Recipe, tmp_path: Path) -> None:
+    table = tmp_path / "drugs.csv"
+    table.write_text("id,name\nDRUG:1,Aspirin\n", encoding="utf-8")
+    add_ontology(TINY_OBO, "tiny", fresh.workspace / "ontologies", options=AddOptions(branch=("HP:0012210",)))
+    both = replace(fresh, ontology=f"tiny+{table}")
+    lexicon = load_lexicon(both)
+    assert lexicon.ontology_name == "tiny+drugs"
+    assert lexicon.lookup("aspirin") and lexicon.lookup("renal cyst") and not lexicon.lookup("heart attack")
+    assert branches_of(both) == ("HP:0012210",)
+    assert load_whole_lexicon(both).lookup("heart attack")
+    assert list(load_lexicon(replace(both, branches=("DRUG:1",))).concepts) == ["DRUG:1"]
 
 
 def test_load_lexicon_names_the_known_ontologies(fresh: Recipe) -> None:
