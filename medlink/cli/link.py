@@ -22,7 +22,7 @@ from medlink.formats.csv_table import write_csv
 from medlink.formats.jsonl import write_jsonl
 from medlink.formats.note_files import NoteOptions
 from medlink.formats.notes import read_notes
-from medlink.formats.writers import WRITERS, check_output, write_links
+from medlink.formats.writers import FOLDER_FORMATS, WRITERS, check_note_id, check_output, is_held, write_links
 from medlink.linking.journal import Journal
 from medlink.linking.recipe import Recipe
 from medlink.linking.selection import LinkFilter, Selection, make_filter
@@ -44,16 +44,18 @@ class Summary:
     n_nil: int = 0
     n_negated: int = 0
     n_dropped: int = 0
+    n_unplaced: int = 0
     n_resumed: int = 0
     skipped: list[str] = field(default_factory=list)
     seconds: float = 0.0
     written: list[str] = field(default_factory=list)
 
-    def count(self, linked: LinkedDocument, *, n_dropped: int) -> None:
+    def count(self, linked: LinkedDocument, *, n_dropped: int, format: str) -> None:
         """Adds one note."""
         self.n_notes += 1
         self.n_dropped += n_dropped
         for link in linked.links:
+            self.n_unplaced += not is_held(link, format=format)
             self.n_links += link.concept_id is not None
             self.n_nil += link.concept_id is None
             self.n_negated += link.concept_id is not None and link.mention.assertion.negated
@@ -65,7 +67,8 @@ class Summary:
     "-o",
     "--out",
     type=click.Path(path_type=Path),
-    help="File to write, or folder for brat, cas-xmi and cas-json. [default: standard output, as JSONL or CSV]",
+    help=f"File to write, or folder for {', '.join(sorted(FOLDER_FORMATS))}. "
+    "[default: standard output, as JSONL or CSV]",
 )
 @click.option(
     "-f",
@@ -229,6 +232,7 @@ def _readable(request: _Request, summary: Summary) -> Iterator[Document]:
             summary.skipped.append(str(item))
             click.echo(f"Skipped: {item}", err=True)
         else:
+            check_note_id(item.id, format=request.format)
             yield item
 
 
@@ -238,7 +242,7 @@ def _chosen(
     """The documents with the links that are wanted, counted and shown."""
     for document in tqdm(linked, desc="linking", unit="note", disable=None):
         chosen = wanted.apply(document)
-        summary.count(chosen, n_dropped=len(document.links) - len(chosen.links))
+        summary.count(chosen, n_dropped=len(document.links) - len(chosen.links), format=request.format)
         if request.show:
             show_document(chosen)
         yield chosen
@@ -256,6 +260,8 @@ def _report(summary: Summary, *, as_json: bool) -> None:
         f"{summary.seconds:.1f} s",
         err=True,
     )
+    if summary.n_unplaced:
+        click.echo(f"The format has no place for {summary.n_unplaced} of the mentions; they are not in it.", err=True)
     for path in summary.written[:5]:
         click.echo(f"Wrote {path}", err=True)
     if len(summary.written) > 5:

@@ -68,11 +68,27 @@ def test_link_writes_one_line_a_note(notes: Path, options: list[str], tmp_path: 
 @pytest.mark.parametrize("format_", [name for name in WRITERS if name != "jsonl"])
 def test_link_writes_every_format(notes: Path, options: list[str], tmp_path: Path, format_: str) -> None:
     out = tmp_path / "out"
+    for number, name in enumerate(NOTES):
+        (notes / f"{name}.txt").rename(notes / f"{number}.txt")  # OMOP wants numbers
     result = run("link", notes, "--out", out, "--format", format_, *options, "--json")
     assert result.exit_code == 0, result.output
     summary = json.loads(result.stdout)
     assert (summary["n_notes"], summary["n_links"], summary["n_negated"]) == (3, 4, 2)
     assert all(Path(path).is_file() for path in summary["written"])
+
+
+def test_link_refuses_names_where_omop_wants_numbers(notes: Path, options: list[str], tmp_path: Path) -> None:
+    result = run("link", notes, "--out", tmp_path / "out.csv", "--format", "omop-csv", *options)
+    assert result.exit_code == 1
+    assert "note 'a': OMOP's NOTE_NLP needs notes whose ids are numbers" in result.output
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_link_says_what_a_format_has_no_place_for(options: list[str], tmp_path: Path) -> None:
+    note = b"Mother has seizures. She denies renal cysts. Return if seizures."
+    result = run("link", "-", "--out", tmp_path / "out", "--format", "phenopackets", *options, stdin=note)
+    assert result.exit_code == 0, result.output
+    assert "The format has no place for 2 of the mentions" in result.output
 
 
 def test_link_reads_standard_input_and_writes_standard_output(options: list[str]) -> None:
