@@ -22,11 +22,13 @@ from medlink.formats.csv_table import write_csv
 from medlink.formats.jsonl import write_jsonl
 from medlink.formats.note_files import NoteOptions
 from medlink.formats.notes import read_notes
+from medlink.formats.shard_formats import SHARD_FORMATS
 from medlink.formats.writers import FOLDER_FORMATS, WRITERS, check_note_id, check_output, is_held, write_links
 from medlink.linking.journal import Journal
 from medlink.linking.recipe import Recipe
 from medlink.linking.selection import LinkFilter, Selection, make_filter
 from medlink.linking.settings import LinkerSettings
+from medlink.linking.shards import MANIFEST, ShardFolder, ShardPlan, figures_of
 from medlink.records import Document, LinkedDocument
 
 # Formats that can be written to a pipe, note by note.
@@ -49,6 +51,11 @@ class Summary:
     skipped: list[str] = field(default_factory=list)
     seconds: float = 0.0
     written: list[str] = field(default_factory=list)
+
+    def resume(self, *, n_notes: int, n_mentions: int, n_links: int, n_negated: int) -> None:
+        """Adds the notes of an interrupted run."""
+        self.n_resumed = self.n_notes = n_notes
+        self.n_links, self.n_nil, self.n_negated = n_links, n_mentions - n_links, n_negated
 
     def count(self, linked: LinkedDocument, *, n_dropped: int, format: str) -> None:
         """Adds one note."""
@@ -120,6 +127,13 @@ class Summary:
     type=click.IntRange(1),
     help="Processes; the links are the same for any number.",
 )
+@click.option(
+    "--shard-notes",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Write a folder of files of N notes each, with a manifest; --resume then goes on behind the last whole file. "
+    f"For {', '.join(SHARD_FORMATS)}.",
+)
 @click.option("--resume", is_flag=True, help="Go on where an interrupted run with the same settings stopped.")
 @click.option(
     "--text-field", default="text", show_default=True, help="Column or key of the text, in .jsonl, .csv and .parquet."
@@ -156,7 +170,9 @@ def link(sources: tuple[str, ...], **options: Any) -> None:
     )
     summary, started = Summary(), time.monotonic()
     try:
-        if options["out"] is None:
+        if options["shard_notes"] is not None:
+            _to_shards(request, summary, options["out"], options["shard_notes"], resume=options["resume"])
+        elif options["out"] is None:
             _to_standard_output(request, summary, resume=options["resume"], as_json=options["as_json"])
         else:
             _to_file(request, summary, options["out"], resume=options["resume"])
@@ -208,6 +224,31 @@ def _to_file(request: _Request, summary: Summary, out: Path, *, resume: bool) ->
     chosen = map(wanted.apply, journal.read())
     summary.written = [str(path) for path in write_links(chosen, out, format=request.format)]
     journal.remove()
+
+
+def _to_shards(request: _Request, summary: Summary, out: Path | None, n_notes: int, *, resume: bool) -> None:
+    """A file for every so many notes, each whole or absent, with a manifest beside them."""
+    if out is None or request.format not in SHARD_FORMATS:
+        raise SettingError(
+            "shards need a folder and a format of files",
+            where="--shard-notes",
+            expected=f"--out and one of {', '.join(SHARD_FORMATS)}",
+        )
+    wanted = _make_filter(request)
+    run = {
+        "medlink": __version__,
+        # Where the indexes lie and how many cores there are changes no link.
+        "recipe": repr(replace(request.recipe, workspace=Path(), n_threads=1)),
+        "selection": repr(request.selection),
+    }
+    shards = ShardFolder(out, ShardPlan(request.format, n_notes, run), request.sources)
+    shards.start(resume=resume)
+    summary.resume(**figures_of(shards.finished))
+    for path in shards.complete(
+        _readable(request, summary), lambda rest: _chosen(_annotate(rest, request), wanted, request, summary)
+    ):
+        summary.written.append(str(path))
+    summary.written.append(str(out / MANIFEST))
 
 
 def _annotate(documents: Iterable[Document], request: _Request) -> Iterator[LinkedDocument]:
