@@ -10,8 +10,9 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from medlink.index.arrays import make_array
 from medlink.index.neighbours import Neighbours, best_rows
-from medlink.index.vectors import NameVectors, check_finite, make_matrix
+from medlink.index.vectors import NameVectors, check_finite
 
 VECTORS_FILE = "vectors.npy"
 
@@ -115,7 +116,7 @@ class DenseIndex:
 
     def write(self, folder: Path) -> None:
         """Writes the vectors into an existing folder, in half precision."""
-        kept = make_matrix(folder / VECTORS_FILE, (len(self.vectors), self.width))
+        kept = make_array(folder / VECTORS_FILE, (len(self.vectors), self.width), np.float16)
         start = 0
         for piece in self.vectors.pieces():
             kept[start : start + len(piece)] = piece
