@@ -13,6 +13,8 @@ from medlink.detection.settings import STYLES, DetectionSettings
 from medlink.encoder.default import DEFAULT_ENCODER
 from medlink.encoder.transformer import POOLINGS
 from medlink.errors import SettingError
+from medlink.index.kinds import AUTO
+from medlink.index.kinds import NAMES as INDEX_KINDS
 from medlink.linking.recipe import Recipe
 from medlink.linking.settings import LinkerSettings
 from medlink.store.workspace import WORKSPACE_VARIABLE, default_workspace_root
@@ -54,6 +56,13 @@ _LINKER_OPTIONS = (
         default="mean",
         show_default=True,
         help="How the encoder's token vectors become one.",
+    ),
+    click.option(
+        "--index",
+        type=click.Choice(INDEX_KINDS),
+        default=AUTO,
+        show_default=True,
+        help="How near names are found: auto looks at all of them up to 262,144 names, above that at short codes.",
     ),
     click.option("--device", default="cpu", show_default=True, help="Where the encoder runs: cpu, cuda or mps."),
     workspace_option,
@@ -117,6 +126,7 @@ def make_recipe(
         branches=tuple(options["branches"]),
         encoder=options["encoder"],
         pooling=options["pooling"],
+        index=options["index"],
         device=options["device"],
         detection=detection or DetectionSettings(),
         linking=linking or LinkerSettings(),

@@ -13,7 +13,7 @@ from scipy import sparse
 
 from medlink.index.neighbours import Neighbours, best_rows
 from medlink.index.postings import Postings, build_postings, count_ngrams, join_postings, ngrams_of_word
-from medlink.index.pruning import search_telling
+from medlink.index.pruning import N_FOLLOWED, Asked, search_telling
 
 # Queries that share one sparse product: bounds the memory of its result, changes no figure.
 _BLOCK = 64
@@ -80,20 +80,31 @@ class NgramIndex:
         more = build_postings(counts, frequency, idf)
         return NgramIndex(columns, idf, *(postings.with_ngrams(len(idf)) for postings in self._postings), more)
 
-    def search(self, queries: Sequence[str], k: int) -> Neighbours:
+    def search(self, queries: Sequence[str], k: int, *, few: int = FEW) -> Neighbours:
         """The ``k`` nearest names of each query, with cosines in (0, 1]; names that share no n-gram are left out.
 
         :param queries: *Shape:* (n_queries,), normalised.
+        :param few: the number of names up to which all n-grams are followed.
         """
-        if self.n_names <= FEW:
+        if self.n_names <= few:
             return self.search_fully(queries, k)
         found = Neighbours.empty(len(queries), k)
         for i, query in enumerate(queries):
-            weights = _weigh([query], self._columns, self._idf)
-            rows, best = search_telling(weights.indices, weights.data, self._idf, self._postings, k=k)
+            rows, best = self.search_telling(query, k)
             found.rows[i, : len(rows)] = rows
             found.scores[i, : len(rows)] = best
         return found
+
+    def search_telling(
+        self, query: str, k: int, *, n_followed: int = N_FOLLOWED
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The ``k`` nearest names of one query and their cosines, by its rare n-grams.
+
+        :param n_followed: postings to follow; see :func:`medlink.index.pruning.search_telling`.
+        """
+        weights = _weigh([query], self._columns, self._idf)
+        asked = Asked(weights.indices, weights.data.astype(np.float64) * self._idf[weights.indices])
+        return search_telling(asked, self._postings, k=k, n_followed=n_followed)
 
     def search_fully(self, queries: Sequence[str], k: int) -> Neighbours:
         """As :meth:`search`, by all n-grams whatever the number of names: exact, and slow among millions."""
