@@ -13,6 +13,8 @@ from medlink.detection.settings import STYLES, DetectionSettings
 from medlink.encoder.default import DEFAULT_ENCODER
 from medlink.encoder.transformer import POOLINGS, EncoderSettings
 from medlink.errors import SettingError
+from medlink.index.kinds import AUTO
+from medlink.index.kinds import NAMES as INDEX_KINDS
 from medlink.linking.recipe import Recipe, choose_release
 from medlink.linking.settings import DEFAULT_THRESHOLD, LinkerSettings
 from medlink.ontology.joining import JOINT
@@ -72,6 +74,13 @@ _LINKER_OPTIONS = (
         "--pooling",
         type=click.Choice(POOLINGS),
         help="How the token vectors of --encoder become one. [default: mean]",
+    ),
+    click.option(
+        "--index",
+        type=click.Choice(INDEX_KINDS),
+        default=AUTO,
+        show_default=True,
+        help="How near names are found: auto looks at all of them up to 262,144 names, above that at short codes.",
     ),
     click.option("--device", default="cpu", show_default=True, help="Where the encoder runs: cpu, cuda or mps."),
     workspace_option,
@@ -145,6 +154,7 @@ def make_recipe(
         ontology=options["ontology"],
         branches=tuple(options["branches"]),
         pooling=options["pooling"] or DEFAULT_POOLING,
+        index=options["index"],
         device=options["device"],
         detection=detection or DetectionSettings(),
         linking=linking or LinkerSettings(),

@@ -1,4 +1,4 @@
-"""The dense index: exact nearest neighbours of unit vectors by inner product (faiss)."""
+"""The dense index: nearest neighbours of unit vectors by inner product."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from copy import copy
 from pathlib import Path
 from typing import Protocol
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from medlink.index.arrays import make_array
 from medlink.index.neighbours import Neighbours, best_rows
-from medlink.index.vectors import NameVectors, check_finite, make_matrix
+from medlink.index.searchers import KIND_FILE, ApproximateSearcher, FlatSearcher, Searcher
+from medlink.index.vectors import NameVectors, check_finite
 
 VECTORS_FILE = "vectors.npy"
 
@@ -41,16 +42,24 @@ class VectorPart(Protocol):
 
 
 class DenseIndex:
-    """Nearest names by the cosine of their unit vectors, searched exactly.
+    """Nearest names by the cosine of their unit vectors.
 
-    :param vectors: unit length; kept in half precision, searched in single.
-        *Shape* of an array: (n_names, width).
+    What the searcher finds is scored by the vectors in half precision, one query after the other, so a score does not
+    depend on who found the name.
+
+    :param vectors: unit length, in half precision. *Shape* of an array: (n_names, width).
+    :param searcher: of the first of the vectors; by default one that looks at all of them.
     :raises EncoderError: when a vector is not finite.
     """
 
-    def __init__(self, vectors: NameVectors | NDArray[np.float16] | NDArray[np.float32]) -> None:
+    def __init__(
+        self, vectors: NameVectors | NDArray[np.float16] | NDArray[np.float32], searcher: Searcher | None = None
+    ) -> None:
         self.vectors = vectors if isinstance(vectors, NameVectors) else NameVectors.of(vectors)
-        self._searched: tuple[faiss.IndexFlatIP, ...] = (_flat(self.vectors),)
+        self._searchers: tuple[Searcher, ...] = (searcher or FlatSearcher(self.vectors),)
+        if self._searchers[0].n_names < len(self.vectors):
+            behind = self.vectors.take(np.arange(self._searchers[0].n_names, len(self.vectors)))
+            self._searchers = (*self._searchers, FlatSearcher(NameVectors.of(behind)))
 
     def extended(self, vectors: NDArray[np.float32]) -> DenseIndex:
         """The index with more names behind its own, which are not looked at again; itself where none is given.
@@ -63,7 +72,7 @@ class DenseIndex:
         check_finite(vectors, first=len(self.vectors))
         more = copy(self)
         more.vectors = self.vectors.above(vectors)
-        more._searched = (*self._searched, _flat(NameVectors.of(vectors)))
+        more._searchers = (*self._searchers, FlatSearcher(NameVectors.of(vectors)))
         return more
 
     @property
@@ -81,7 +90,8 @@ class DenseIndex:
             return found
         single = np.ascontiguousarray(queries, np.float32)
         fetched = self._fetch(single, k + _SPARE)
-        for i, rows in enumerate(fetched):
+        for i, row in enumerate(fetched):
+            rows = row[row >= 0]
             best, scores = best_rows(rows, self._cosines(queries[i], rows), k=k)
             found.rows[i, : len(best)] = best
             found.scores[i, : len(best)] = scores
@@ -90,9 +100,10 @@ class DenseIndex:
     def _fetch(self, queries: NDArray[np.float32], n_wanted: int) -> NDArray[np.int64]:
         """Rows that hold the nearest of each query. *Shape:* (n_queries, n_fetched)."""
         fetched, start = [], 0
-        for index in self._searched:
-            fetched.append(index.search(queries, min(n_wanted, index.ntotal))[1] + start)
-            start += index.ntotal
+        for searcher in self._searchers:
+            rows = searcher.fetch(queries, n_wanted)
+            fetched.append(np.where(rows < 0, -1, rows + start))
+            start += searcher.n_names
         return np.concatenate(fetched, axis=1)
 
     def score(
@@ -115,20 +126,16 @@ class DenseIndex:
 
     def write(self, folder: Path) -> None:
         """Writes the vectors into an existing folder, in half precision."""
-        kept = make_matrix(folder / VECTORS_FILE, (len(self.vectors), self.width))
+        kept = make_array(folder / VECTORS_FILE, (len(self.vectors), self.width), np.float16)
         start = 0
         for piece in self.vectors.pieces():
             kept[start : start + len(piece)] = piece
             start += len(piece)
+        if isinstance(self._searchers[0], ApproximateSearcher):
+            self._searchers[0].write(folder)
 
     @classmethod
     def read(cls, folder: Path) -> DenseIndex:
         """The index that :meth:`write` left in a folder."""
-        return cls(NameVectors.of(np.load(folder / VECTORS_FILE, mmap_mode="r")))
-
-
-def _flat(vectors: NameVectors) -> faiss.IndexFlatIP:
-    index = faiss.IndexFlatIP(vectors.width)
-    for piece in vectors.pieces():
-        index.add(piece)
-    return index
+        vectors = NameVectors.of(np.load(folder / VECTORS_FILE, mmap_mode="r"))
+        return cls(vectors, ApproximateSearcher.read(folder) if (folder / KIND_FILE).exists() else None)

@@ -1,11 +1,10 @@
-"""The lexical index: TF-IDF over character n-grams of words, searched exactly by sparse products."""
+"""The lexical index: TF-IDF over character n-grams of words; all of them, or the telling ones first."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +12,14 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from medlink.index.neighbours import Neighbours, best_rows
+from medlink.index.postings import Postings, build_postings, count_ngrams, join_postings, ngrams_of_word
+from medlink.index.pruning import N_FOLLOWED, Asked, search_telling
 
-# The setting behind the TF-IDF rows of the field's tables: n-grams that do not cross word borders.
-NGRAM_LENGTHS = (2, 3, 4)
 # Queries that share one sparse product: bounds the memory of its result, changes no figure.
 _BLOCK = 64
+# Up to so many names every n-gram is followed to all names that hold it; a query of 80,000 names takes a millisecond.
+FEW = 1 << 18
+_NGRAMS, _IDF = "ngrams.json", "ngram_idf.npy"
 
 
 class NgramIndex:
@@ -26,33 +28,40 @@ class NgramIndex:
     An n-gram's weight in a text is its count times ``ln((1 + n_names) / (1 + df)) + 1``, ``df`` being the number of
     names that hold it (the smooth idf of scikit-learn's ``TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4))``).
 
+    Among more than :data:`FEW` names the search follows rare n-grams only and scores what it finds by all: see
+    :func:`medlink.index.pruning.search_telling`.
+
     :param columns: the column of each n-gram of the names.
     :param idf: *Shape:* (n_ngrams,), float32.
-    :param postings: for each n-gram the names that hold it, some names' beside those of the names before them.
-        *Shape* of each: (n_ngrams, n_names), CSR, float32.
+    :param postings: of some names, then of those behind them.
     """
 
-    def __init__(self, columns: Mapping[str, int], idf: NDArray[np.float32], *postings: sparse.csr_matrix) -> None:
+    def __init__(self, columns: Mapping[str, int], idf: NDArray[np.float32], *postings: Postings) -> None:
         self._columns = columns
         self._idf = idf
         self._postings = postings
+        self._matrices: tuple[sparse.csr_matrix, ...] | None = None
 
     @classmethod
-    def build(cls, names: Sequence[str]) -> NgramIndex:
+    def build(cls, names: Sequence[str], folder: Path | None = None) -> NgramIndex:
         """The index of some normalised names; their order gives the rows.
 
         :param names: *Shape:* (n_names,), not empty.
+        :param folder: an existing one to write it into while it is built, which bounds memory.
         """
-        frequency = _document_frequency(names)
-        columns = {ngram: column for column, ngram in enumerate(sorted(frequency))}
-        idf = _smooth_idf([frequency[ngram] for ngram in columns], len(names))
-        weights = _weigh(names, columns, idf)
-        return cls(columns, idf, sparse.csr_matrix(weights.T))
+        counts = count_ngrams(names)
+        frequency = counts.document_frequency()
+        idf = _smooth_idf(frequency, len(names))
+        columns = {ngram: column for column, ngram in enumerate(counts.ngrams)}
+        index = cls(columns, idf, build_postings(counts, frequency, idf, folder))
+        if folder is not None:
+            index._write_ngrams(folder)
+        return index
 
     @property
     def n_names(self) -> int:
         """The number of names."""
-        return sum(postings.shape[1] for postings in self._postings)
+        return sum(len(postings.lengths) for postings in self._postings)
 
     def extended(self, names: Sequence[str]) -> NgramIndex:
         """The index with more names behind its own; itself where none is given.
@@ -63,22 +72,46 @@ class NgramIndex:
         """
         if not names:
             return self
-        frequency = _document_frequency(names, but=self._columns)
-        columns = {**self._columns, **{g: place for place, g in enumerate(sorted(frequency), len(self._columns))}}
-        new = [frequency[ngram] for ngram in sorted(frequency)]
-        idf = np.concatenate([self._idf, _smooth_idf(new, self.n_names + len(names))])
-        more = sparse.csr_matrix(_weigh(names, columns, idf).T)
-        return NgramIndex(columns, idf, *(_with_rows(postings, len(idf)) for postings in self._postings), more)
+        counts = count_ngrams(names, known=self._columns)
+        frequency = counts.document_frequency()
+        new = _smooth_idf(frequency[len(self._idf) :], self.n_names + len(names))
+        idf = np.concatenate([self._idf, new])
+        columns = {ngram: column for column, ngram in enumerate(counts.ngrams)}
+        more = build_postings(counts, frequency, idf)
+        return NgramIndex(columns, idf, *(postings.with_ngrams(len(idf)) for postings in self._postings), more)
 
-    def search(self, queries: Sequence[str], k: int) -> Neighbours:
+    def search(self, queries: Sequence[str], k: int, *, few: int = FEW) -> Neighbours:
         """The ``k`` nearest names of each query, with cosines in (0, 1]; names that share no n-gram are left out.
 
         :param queries: *Shape:* (n_queries,), normalised.
+        :param few: the number of names up to which all n-grams are followed.
         """
+        if self.n_names <= few:
+            return self.search_fully(queries, k)
+        found = Neighbours.empty(len(queries), k)
+        for i, query in enumerate(queries):
+            rows, best = self.search_telling(query, k)
+            found.rows[i, : len(rows)] = rows
+            found.scores[i, : len(rows)] = best
+        return found
+
+    def search_telling(
+        self, query: str, k: int, *, n_followed: int = N_FOLLOWED
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The ``k`` nearest names of one query and their cosines, by its rare n-grams.
+
+        :param n_followed: postings to follow; see :func:`medlink.index.pruning.search_telling`.
+        """
+        weights = _weigh([query], self._columns, self._idf)
+        asked = Asked(weights.indices, weights.data.astype(np.float64) * self._idf[weights.indices])
+        return search_telling(asked, self._postings, k=k, n_followed=n_followed)
+
+    def search_fully(self, queries: Sequence[str], k: int) -> Neighbours:
+        """As :meth:`search`, by all n-grams whatever the number of names: exact, and slow among millions."""
         found = Neighbours.empty(len(queries), k)
         for start in range(0, len(queries), _BLOCK):
             block = _weigh(queries[start : start + _BLOCK], self._columns, self._idf)
-            scores = [sparse.csr_matrix(block @ postings) for postings in self._postings]
+            scores = [sparse.csr_matrix(block @ matrix) for matrix in self._weights()]
             for offset in range(block.shape[0]):
                 rows, best = _shortlist(*_nonzero(scores, offset), k)
                 found.rows[start + offset, : len(rows)] = rows
@@ -98,34 +131,33 @@ class NgramIndex:
 
     def write(self, folder: Path) -> None:
         """Writes the index into an existing folder."""
-        (folder / "ngrams.json").write_text(json.dumps(list(self._columns), ensure_ascii=False), encoding="utf-8")
-        np.save(folder / "ngram_idf.npy", self._idf)
-        postings = self._postings[0] if len(self._postings) == 1 else sparse.hstack(self._postings, "csr")
-        sparse.save_npz(folder / "ngram_postings.npz", postings, compressed=False)
+        self._write_ngrams(folder)
+        join_postings(self._postings).write(folder)
+
+    def _write_ngrams(self, folder: Path) -> None:
+        (folder / _NGRAMS).write_text(json.dumps(list(self._columns), ensure_ascii=False), encoding="utf-8")
+        np.save(folder / _IDF, self._idf)
 
     @classmethod
     def read(cls, folder: Path) -> NgramIndex:
-        """The index that :meth:`write` left in a folder."""
-        ngrams = json.loads((folder / "ngrams.json").read_text(encoding="utf-8"))
+        """The index that :meth:`write` left in a folder; its large arrays stay there, memory-mapped."""
+        ngrams = json.loads((folder / _NGRAMS).read_text(encoding="utf-8"))
         columns = {ngram: column for column, ngram in enumerate(ngrams)}
-        postings = sparse.csr_matrix(sparse.load_npz(folder / "ngram_postings.npz"))
-        return cls(columns, np.load(folder / "ngram_idf.npy"), postings)
+        return cls(columns, np.load(folder / _IDF), Postings.read(folder))
+
+    def _weights(self) -> tuple[sparse.csr_matrix, ...]:
+        if self._matrices is None:
+            self._matrices = tuple(postings.matrix(self._idf) for postings in self._postings)
+        return self._matrices
 
 
 def _ngrams(text: str) -> Iterator[str]:
     for word in text.split():
-        yield from _ngrams_of_word(word)
+        yield from ngrams_of_word(word)
 
 
-@lru_cache(maxsize=1 << 15)
-def _ngrams_of_word(word: str) -> tuple[str, ...]:
-    """All 2- to 4-grams of a word between two spaces, as often as they occur.
-
-    >>> _ngrams_of_word("mi")
-    (' m', 'mi', 'i ', ' mi', 'mi ', ' mi ')
-    """
-    padded = f" {word} "
-    return tuple(padded[i : i + n] for n in NGRAM_LENGTHS for i in range(len(padded) - n + 1))
+def _smooth_idf(frequency: NDArray[np.int64], n_names: int) -> NDArray[np.float32]:
+    return np.asarray(np.log((1 + n_names) / (1 + frequency.astype(np.float64))) + 1, np.float32)
 
 
 def _weigh(texts: Sequence[str], columns: Mapping[str, int], idf: NDArray[np.float32]) -> sparse.csr_matrix:
@@ -148,24 +180,6 @@ def _weigh(texts: Sequence[str], columns: Mapping[str, int], idf: NDArray[np.flo
     norms = np.sqrt(np.bincount(rows, values**2, minlength=len(texts)))
     unit = (values / np.repeat(norms, lengths)).astype(np.float32)
     return sparse.csr_matrix((unit, np.array(indices, np.int32), np.array(ends)), shape=(len(texts), len(idf)))
-
-
-def _document_frequency(names: Sequence[str], but: Container[str] = ()) -> Counter[str]:
-    """In how many names each n-gram is, but for some n-grams."""
-    frequency: Counter[str] = Counter()
-    for name in names:
-        frequency.update({ngram for ngram in _ngrams(name) if ngram not in but})
-    return frequency
-
-
-def _smooth_idf(frequencies: Sequence[int], n_names: int) -> NDArray[np.float32]:
-    return np.asarray(np.log((1 + n_names) / (1 + np.array(frequencies, np.float64))) + 1, np.float32)
-
-
-def _with_rows(postings: sparse.csr_matrix, n_rows: int) -> sparse.csr_matrix:
-    """The same matrix with empty rows below it; its entries are not copied."""
-    ends = np.concatenate([postings.indptr, np.full(n_rows - postings.shape[0], postings.indptr[-1])])
-    return sparse.csr_matrix((postings.data, postings.indices, ends), shape=(n_rows, postings.shape[1]), copy=False)
 
 
 def _nonzero(blocks: Sequence[sparse.csr_matrix], row: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,18 +86,6 @@ class NameVectors:
                 check_finite(piece, start + low)
                 yield piece
             start += len(parts[0])
-
-
-def make_matrix(path: Path, shape: tuple[int, int]) -> NDArray[np.float16]:
-    """A new file in numpy's format as a memory-mapped matrix, to be filled.
-
-    :raises OSError: when the disk has no room for it; without asking first, filling it would end the process.
-    """
-    matrix = np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=shape)  # type: ignore[no-untyped-call]
-    if hasattr(os, "posix_fallocate") and matrix.nbytes:
-        with path.open("r+b") as stream:
-            os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
-    return np.asarray(matrix, np.float16)
 
 
 def check_finite(vectors: NDArray[np.float16] | NDArray[np.float32], first: int = 0) -> None:

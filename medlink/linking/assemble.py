@@ -200,7 +200,8 @@ def load_index(lexicon: Lexicon, recipe: Recipe, *, show_progress: bool = False)
     """The index of a lexicon's names under a recipe's encoder, from the workspace if it is there, else built."""
     # Names in the fastest number format, as there are many; queries always in the exact one, as links depend on them.
     encoder = _encoder(recipe, dtype=fastest_dtype(recipe.device))
-    return obtain_index(lexicon, encoder, Workspace(recipe.workspace), show_progress=show_progress)
+    place = Workspace(recipe.workspace)
+    return obtain_index(lexicon, encoder, place, kind=recipe.index, show_progress=show_progress)
 
 
 def _encoder(recipe: Recipe, *, dtype: str = "float32") -> Encoder:

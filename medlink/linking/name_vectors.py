@@ -17,7 +17,8 @@ from tqdm import tqdm
 from medlink import __version__
 from medlink.encoder.combined import Tower
 from medlink.errors import ArtifactError
-from medlink.index.vectors import check_finite, make_matrix
+from medlink.index.arrays import make_array
+from medlink.index.vectors import check_finite
 from medlink.store.artifacts import MANIFEST, Facts, Manifest, obtain_artifact, read_manifest, write_artifact
 
 logger = logging.getLogger(__name__)
@@ -81,7 +82,7 @@ def obtain_vectors(
 
     def fill(target: Path) -> Facts:
         shape = len(names), shelf.tower.encoder.width
-        vectors = make_matrix(target / _VECTORS, shape)
+        vectors = make_array(target / _VECTORS, shape, np.float16)
         if built:
             vectors[:] = built[0]
         else:

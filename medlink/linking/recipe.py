@@ -9,6 +9,7 @@ from pathlib import Path
 from medlink.detection.settings import DetectionSettings
 from medlink.encoder.default import DEFAULT_ENCODER
 from medlink.errors import SettingError
+from medlink.index.kinds import AUTO
 from medlink.linking.corrections import Corrections
 from medlink.linking.settings import LinkerSettings
 from medlink.store.release import BASE
@@ -25,6 +26,8 @@ class Recipe:
     :param branches: ids whose descendants are kept; none means the catalogue's own choice for that ontology.
     :param encoder: ``default``'s name, a folder, or a name on the hub; a release brings its own.
     :param pooling: how the encoder's token vectors become one: ``mean`` or ``first``; a release brings its own.
+    :param index: how near names are found: ``exact``, ``pq``, ``hnsw``, ``ivf-sq``, ``ivf-pq``, or ``auto`` by their
+        number.
     :param device: where the encoder runs: ``cpu``, ``cuda``, ``mps``.
     :param n_threads: cores that the encoder may use; changes no link.
     :param corrections: what annotators decided.
@@ -38,6 +41,7 @@ class Recipe:
     branches: tuple[str, ...] = ()
     encoder: str = DEFAULT_ENCODER
     pooling: str = "mean"
+    index: str = AUTO
     device: str = "cpu"
     n_threads: int = os.cpu_count() or 1
     detection: DetectionSettings = field(default_factory=DetectionSettings)

@@ -48,7 +48,7 @@ def test_load_linker_builds_once(fresh: Recipe) -> None:
         "vectors/vectors.npy",
         "vectors/names.npy",
         "vectors/manifest.json",
-        "ngrams/ngram_postings.npz",
+        "ngrams/ngram_rows.npy",
         "ngrams/ngrams.json",
         "ngrams/ngram_idf.npy",
         "ngrams/manifest.json",
