@@ -25,7 +25,7 @@ EXIT_REFUSED = 4
 # What differs between the modes, where no recipe is given.
 _BY_MODE: dict[str, dict[str, Any]] = {
     "surface": {},
-    "adapter": {"learning_rate": 0.002, "steps": 100},
+    "adapter": {"learning_rate": 0.002},
     "full": {"learning_rate": 2e-5, "n_lessons": 96, "n_replay": 96, "max_drift": 0.002},
 }
 
@@ -42,7 +42,7 @@ _BY_MODE: dict[str, dict[str, Any]] = {
     "--recipe",
     "recipe_path",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="All settings in a TOML file, such as pipelines/recipes/refine-surface.toml; instead of --mode.",
+    help="All settings in a TOML file, such as pipelines/recipes/refine/surface.toml; instead of --mode.",
 )
 @click.option("--since", type=click.IntRange(0), help="Learn what came behind this event of the ledger. [default: all "
               "that the current release has not seen]")  # fmt: skip

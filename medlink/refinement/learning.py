@@ -47,16 +47,18 @@ def learn(
     :param bank: of mentions, whose items are places in ``material.wordings``.
     :raises CollapseError: when the loss is not finite any more.
     """
-    if not material.lessons or not settings.steps:
+    n_new = int(material.new.sum())
+    n_steps = settings.count_steps(n_new, len(material.lessons) - n_new) if material.lessons else 0
+    if not n_steps:
         return ()
     random = np.random.default_rng(settings.seed)
     optimisers = _optimisers(views, settings)
     retrieval = Retrieval(Weighting(settings.hardness, settings.half_life), material.related, settings.margin)
     encode = _encode_items(views, material)
     steps = []
-    for number in trange(settings.steps, desc="refining", unit="step", disable=not show_progress):
+    for number in trange(n_steps, desc="refining", unit="step", disable=not show_progress):
         for group in (group for optimiser in optimisers for group in optimiser.param_groups):
-            group["lr"] = group["peak"] * (1 - number / settings.steps)
+            group["lr"] = group["peak"] * (1 - number / n_steps)
         loss, step = _loss(views, _draw(material, settings, random), material, bank, settings, retrieval)
         if not torch.isfinite(loss):
             raise CollapseError("the loss is not finite any more", where=f"step {number}", hint="Lower learning_rate.")
@@ -68,7 +70,7 @@ def learn(
         if len(bank) and number % 10 == 9:
             bank.refresh(encode, max_drift=settings.refresh, version=number)
         steps.append(step)
-    bank.refresh(encode, max_drift=0.0, version=settings.steps)
+    bank.refresh(encode, max_drift=0.0, version=n_steps)
     return tuple(steps)
 
 

@@ -16,7 +16,7 @@ class Mode(StrEnum):
     """What is refined."""
 
     SURFACE = "surface"
-    """The surface tower itself, and with it every name's vector; beside it an adapter as in the next mode."""
+    """The surface tower itself, and with it every name's vector; beside it, where asked for, an adapter."""
     ADAPTER = "adapter"
     """A residual network on the query side of the semantic tower; no name's vector moves."""
     FULL = "full"
@@ -26,7 +26,9 @@ class Mode(StrEnum):
 class RefineSettings(BaseModel):
     """How lessons are learned.
 
-    :param steps: of the optimiser.
+    :param epochs: how often each new wording is drawn, on average; that gives the steps of the optimiser, ``min_steps``
+        at least. So ten small batches cost, and move, about what one large one does.
+    :param steps: of the optimiser, whatever the number of wordings; 0 trains the ranker alone.
     :param n_lessons: pairs of a wording and a name of its concept in a step.
     :param new_share: of them from this batch; the others are drawn from all that was corrected before, each wording
         by the root of how often it was annotated.
@@ -34,8 +36,8 @@ class RefineSettings(BaseModel):
     :param n_pool: replayed pairs altogether; ``confusable_share`` of them of concepts that lessons are confused with.
     :param n_negatives: names of other concepts for each pair, drawn from the ``depth`` nearest.
     :param human_weight: what a name of a concept that an annotator refuted counts among a wording's negatives.
-    :param learning_rate: of Adam, of what is trained in this mode; ``adapter_rate`` that of the adapter in ``surface``,
-        0 to leave it alone.
+    :param learning_rate: of Adam, of what is trained in this mode; ``adapter_rate`` that of an adapter beside the
+        surface tower in ``surface``, 0 to leave it alone.
     :param alpha: of the memory term; 0 leaves memory out.
     :param n_memory: negatives from memory for each wording.
     :param capacity: of the memory bank, first in, first out.
@@ -55,7 +57,9 @@ class RefineSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     mode: Mode = Mode.SURFACE
-    steps: int = Field(60, ge=0)
+    epochs: float = Field(8.0, gt=0)
+    min_steps: int = Field(4, ge=1)
+    steps: int | None = Field(None, ge=0)
     n_lessons: int = Field(192, ge=1)
     new_share: float = Field(0.5, ge=0, le=1)
     n_replay: int = Field(192, ge=0)
@@ -64,8 +68,8 @@ class RefineSettings(BaseModel):
     n_negatives: int = Field(4, ge=1)
     depth: int = Field(20, ge=1)
     human_weight: float = Field(3.0, ge=0)
-    learning_rate: float = Field(2e-3, gt=0)
-    adapter_rate: float = Field(1e-3, ge=0)
+    learning_rate: float = Field(2e-2, gt=0)
+    adapter_rate: float = Field(0.0, ge=0)
     temperature: float = Field(0.05, gt=0)
     alpha: float = Field(1.0, ge=0)
     n_memory: int = Field(16, ge=1)
@@ -83,6 +87,13 @@ class RefineSettings(BaseModel):
     ranker: bool = True
     prior: float = Field(50.0, gt=0)
     seed: int = 0
+
+    def count_steps(self, n_new: int, n_old: int) -> int:
+        """The steps of the optimiser for some wordings, of which the former are of this batch."""
+        if self.steps is not None:
+            return self.steps
+        drawn = self.n_lessons * (self.new_share if n_old else 1.0) if n_new else self.n_lessons
+        return max(self.min_steps, round(self.epochs * (n_new or n_old) / max(drawn, 1.0)))
 
 
 def read_settings(path: Path) -> RefineSettings:

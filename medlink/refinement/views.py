@@ -104,7 +104,7 @@ class AdapterViews:
 
 
 class SurfaceViews:
-    """The surface tower is trained, and beside it an adapter behind the semantic tower, where there is one.
+    """The surface tower is trained, and beside it an adapter behind the semantic tower, where one is asked for.
 
     What the semantic tower says stands beside what is trained, so that this learns what is left to learn.
     """
@@ -118,7 +118,8 @@ class SurfaceViews:
             )
         self.tower = SurfaceTower.of(surface).to(device)
         self._edge, self._share = surface.width, encoder.towers[0].share
-        self._semantic = AdapterViews(parent, settings, device=device) if len(encoder.towers) > 1 else None
+        adapts = bool(parent.adapter) or (settings.adapter_rate > 0 and len(encoder.towers) > 1)
+        self._semantic = AdapterViews(parent, settings, device=device) if adapts else None
 
     @property
     def dense(self) -> list[nn.Parameter]:

@@ -14,7 +14,7 @@ al. 2023). Arms:
 - ``aliases``: what annotators decided counts at once, as in any workspace, and nothing is trained;
 - ``naive``: the surface tower is fine-tuned on each batch alone, without memory, replay, ranker or gate;
 - ``surface``, ``adapter``: refined after each batch; ``full`` at the quarters of the stream;
-- ``retrain``: the surface tower from where it shipped, with ten times the steps, on everything so far, at the quarters;
+- ``retrain``: the surface tower from where it shipped, drawn ten times as often, on everything so far, at the quarters;
 - ``medcat``: MedCAT v2, trained on the same documents by its own way, in an environment of its own.
 
 Subsets of the test: surfaces that neither the ontology nor the stream has; concepts that no document of the stream
@@ -113,13 +113,13 @@ def make_arm(name: str, seed: int, overrides: Mapping[str, Any]) -> Arm:
     if name == SURFACE:
         return Arm(surface)
     if name == ADAPTER:
-        changes = {"mode": Mode.ADAPTER, "learning_rate": 1e-3, "steps": 100} | dict(overrides)
+        changes = {"mode": Mode.ADAPTER, "learning_rate": 2e-3} | dict(overrides)
         return Arm(surface.model_copy(update=changes))
     if name == FULL:
         changes = {"mode": Mode.FULL, "learning_rate": 2e-5, "n_lessons": 96, "n_replay": 96} | dict(overrides)
         return Arm(surface.model_copy(update=changes), at_quarters=True)
     if name == RETRAIN:
-        return Arm(surface.model_copy(update={"steps": 10 * surface.steps, "new_share": 0.0}), True, anew=True)
+        return Arm(surface.model_copy(update={"epochs": 10 * surface.epochs, "new_share": 0.0}), True, anew=True)
     if name == NAIVE:
         changes = {"n_replay": 0, "n_pool": 0, "alpha": 0.0, "stay": 0.0, "new_share": 1.0, "ranker": False}
         return Arm(surface.model_copy(update=changes), is_gated=False, forgets=True)
@@ -322,7 +322,7 @@ class Learned:
     memory: Memory | None = None
 
 
-def run_arm(case: Case, name: str, seed: int, overrides: Mapping[str, Any], out: Path, *, every: int) -> None:
+def run_arm(case: Case, arm: Arm, name: str, seed: int, out: Path, *, every: int) -> None:
     """Runs an arm and writes a line for each measured batch; what there is already is run again, as nothing else is
     kept, unless all of it is there.
     """
@@ -331,7 +331,7 @@ def run_arm(case: Case, name: str, seed: int, overrides: Mapping[str, Any], out:
     quarters = {round(n_batches * share) for share in (0.25, 0.5, 0.75, 1.0)}
     if path.exists() and any(json.loads(line)["batch"] == n_batches for line in path.open(encoding="utf-8")):
         return
-    arm, state, entries, lines = make_arm(name, seed, overrides), Learned(case.base), list[Entry](), []
+    state, entries, lines = Learned(case.base), list[Entry](), []
     seen_until = 0
     for number, batch in enumerate(tqdm(case.batches, desc=name, unit="batch"), start=1):
         corrections = Corrections() if name == NONE else _corrections(entries)
@@ -521,6 +521,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=250, help="mentions in a batch, about")
     parser.add_argument("--max-batches", type=int, help="of the stream, from its beginning")
     parser.add_argument("--every", type=int, default=1, help="batches from one measurement to the next")
+    parser.add_argument("--no-gate", action="store_true", help="judge no child, and guard no document")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of the refinement's settings")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
@@ -533,7 +534,9 @@ def main() -> None:
             if name == MEDCAT:
                 run_medcat_arm(case, options, options.out)
             else:
-                run_arm(case, name, seed, overrides, options.out, every=options.every)
+                arm = make_arm(name, seed, overrides)
+                arm = replace(arm, is_gated=arm.is_gated and not options.no_gate)
+                run_arm(case, arm, name, seed, options.out, every=options.every)
     for line in report(options.out):
         append_result(
             "retroactive", test=options.test.name, **line, settings=json.dumps(overrides), medlink=__version__
