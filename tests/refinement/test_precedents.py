@@ -16,7 +16,7 @@ def lesson(
     query: str, concept_id: str | None, *, start: int = 0, seq: int = 1, refuted: tuple[str, ...] = ()
 ) -> Lesson:
     place = ("note", start, start + len(query))
-    return Lesson(query, place, concept_id, True, refuted, True, ("ann",), seq, datetime(2026, 1, 5, tzinfo=UTC))
+    return Lesson(query, place, concept_id, True, refuted, "", True, ("ann",), seq, datetime(2026, 1, 5, tzinfo=UTC))
 
 
 def test_lessons_of_one_text_that_decide_alike_are_one_precedent() -> None:
