@@ -22,6 +22,8 @@ from medlink.refinement.views import Texts
 from medlink.training.corpus import build_corpus
 
 _BLOCK = 512
+# Replayed pairs are searched for what they are confused with, so there are no more than the steps can use.
+_PAIRS_A_STEP = 40
 # Names of each refuted concept that are looked at: those nearest to the wording.
 _N_REFUTED = 3
 
@@ -202,24 +204,30 @@ def gather_material(
     """
     random = np.random.default_rng(settings.seed)
     taught = [signal for signal in signals if signal.concept_id in ground.code_of]
+    n_new = sum(signal.seq > since for signal in taught)
+    n_steps = settings.count_steps(n_new, len(taught) - n_new)
+    studied = _choose(taught, since, n_steps * settings.n_lessons, random)
     texts = tuple(dict.fromkeys(signal.query for signal in taught))
     vectors = linker.encoder.encode(texts)
     place_of = {text: place for place, text in enumerate(texts)}
-    searched = linker.query_encoder.encode(texts) if linker.adapter else vectors
-    near = _neighbours(linker, searched, settings.depth)
+    queries = tuple(dict.fromkeys(signal.query for signal in studied))
+    rows = [place_of[query] for query in queries]
+    searched = linker.query_encoder.encode(queries) if linker.adapter else vectors[rows]
+    near = dict(zip(queries, zip(searched, _neighbours(linker, searched, settings.depth), strict=True), strict=True))
     lessons, weights, new = [], [], []
     meant: dict[str, set[int]] = {}
     for signal in taught:
         meant.setdefault(signal.query, set()).add(ground.code_of[str(signal.concept_id)])
-    for signal in taught:
+    for signal in studied:
+        vector, found = near[signal.query]
         place = place_of[signal.query]
-        example = _lesson(signal, place, near[place], searched[place], meant[signal.query], linker, ground, settings)
+        example = _lesson(signal, place, found, vector, meant[signal.query], linker, ground, settings)
         if example is not None:
             lessons.append(example)
             weights.append(signal.n**0.5 * signal.trust)
             new.append(signal.seq > since)
     confused = [code for example in lessons for row in example.negatives[:3] for code in ground.codes[row]]
-    replay = _replay(linker, ground, confused, settings, random)
+    replay = _replay(linker, ground, confused, min(settings.n_pool, _PAIRS_A_STEP * n_steps), settings, random)
     return Material(
         linker,
         Texts.of(texts, vectors, device=device),
@@ -230,6 +238,16 @@ def gather_material(
         ground.related,
         ground.codes,
     )
+
+
+def _choose(signals: Sequence[Signal], since: int, n_draws: int, random: Generator) -> list[Signal]:
+    """The signals to study: all of this batch, and of the earlier ones no more than may be drawn, in their order."""
+    old = [place for place, signal in enumerate(signals) if signal.seq <= since]
+    if len(old) > n_draws:
+        weights = np.array([signals[place].n ** 0.5 * signals[place].trust for place in old])
+        old = random.choice(old, n_draws, replace=False, p=weights / weights.sum()).tolist()
+    kept = set(old)
+    return [signal for place, signal in enumerate(signals) if signal.seq > since or place in kept]
 
 
 def _lesson(
@@ -264,15 +282,20 @@ def _lesson(
 
 
 def _replay(
-    linker: Linker, ground: Ground, confused: Sequence[int], settings: RefineSettings, random: Generator
+    linker: Linker,
+    ground: Ground,
+    confused: Sequence[int],
+    n_pairs: int,
+    settings: RefineSettings,
+    random: Generator,
 ) -> tuple[Example, ...]:
     """Pairs of synonyms: of concepts that lessons are confused with, and of others all over the ontology."""
     named = np.array([code for code, rows in ground.rows_of.items() if len(rows) > 1])
-    if not len(named) or not settings.n_pool:
+    if not len(named) or not n_pairs:
         return ()
     near = np.array(sorted(set(confused) & set(named.tolist())), np.int64)
-    n_near = round(settings.n_pool * settings.confusable_share) if len(near) else 0
-    codes = [*random.choice(near, n_near), *random.choice(named, settings.n_pool - n_near)]
+    n_near = round(n_pairs * settings.confusable_share) if len(near) else 0
+    codes = [*random.choice(near, n_near), *random.choice(named, n_pairs - n_near)]
     firsts = [int(random.choice(ground.rows_of[int(code)])) for code in codes]
     vectors = linker.index.dense.vectors.take(np.array(firsts)).astype(np.float32)
     examples = []

@@ -245,7 +245,7 @@ def _card_facts(
         medlink=__version__,
         depth=settings.mode.value,
         parent=release.id if release else BASE,
-        child="",
+        child=f"the child of {release.id if release else BASE}",
         ontology=lexicon.ontology_name,
         ontology_version=lexicon.version,
         n_trained=len(study.training),

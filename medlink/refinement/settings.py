@@ -33,7 +33,8 @@ class RefineSettings(BaseModel):
     :param new_share: of them from this batch; the others are drawn from all that was corrected before, each wording
         by the root of how often it was annotated.
     :param n_replay: pairs of synonyms from the ontology in a step.
-    :param n_pool: replayed pairs altogether; ``confusable_share`` of them of concepts that lessons are confused with.
+    :param n_pool: replayed pairs altogether, at most; ``confusable_share`` of them of concepts that lessons are
+        confused with.
     :param n_negatives: names of other concepts for each pair, drawn from the ``depth`` nearest.
     :param human_weight: what a name of a concept that an annotator refuted counts among a wording's negatives.
     :param learning_rate: of Adam, of what is trained in this mode; ``adapter_rate`` that of an adapter beside the

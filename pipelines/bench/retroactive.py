@@ -13,8 +13,8 @@ al. 2023). Arms:
 - ``none``: nothing is learned;
 - ``aliases``: what annotators decided counts at once, as in any workspace, and nothing is trained;
 - ``naive``: the surface tower is fine-tuned on each batch alone, without memory, replay, ranker or gate;
-- ``surface``, ``adapter``: refined after each batch; ``full`` at the quarters of the stream;
-- ``retrain``: the surface tower from where it shipped, drawn ten times as often, on everything so far, at the quarters;
+- ``surface``, ``adapter``: refined after each batch; ``full``: once, at the end of the stream;
+- ``retrain``: the surface tower from where it shipped, on everything at once, at the end;
 - ``medcat``: MedCAT v2, trained on the same documents by its own way, in an environment of its own.
 
 Subsets of the test: surfaces that neither the ontology nor the stream has; concepts that no document of the stream
@@ -91,14 +91,14 @@ class Arm:
     """A way to learn.
 
     :param settings: of a refinement; ``None`` where nothing is trained.
-    :param at_quarters: whether it learns at the quarters of the stream instead of after each batch.
+    :param at_end: whether it learns once, at the end of the stream, instead of after each batch.
     :param anew: whether it starts from what ships each time.
     :param is_gated: whether a child must pass the gate, with a tenth of the documents guarded.
     :param forgets: whether it sees the last batch alone.
     """
 
     settings: RefineSettings | None = None
-    at_quarters: bool = False
+    at_end: bool = False
     anew: bool = False
     is_gated: bool = True
     forgets: bool = False
@@ -117,9 +117,9 @@ def make_arm(name: str, seed: int, overrides: Mapping[str, Any]) -> Arm:
         return Arm(surface.model_copy(update=changes))
     if name == FULL:
         changes = {"mode": Mode.FULL, "learning_rate": 2e-5, "n_lessons": 96, "n_replay": 96} | dict(overrides)
-        return Arm(surface.model_copy(update=changes), at_quarters=True)
+        return Arm(surface.model_copy(update=changes), at_end=True)
     if name == RETRAIN:
-        return Arm(surface.model_copy(update={"epochs": 10 * surface.epochs, "new_share": 0.0}), True, anew=True)
+        return Arm(surface.model_copy(update={"new_share": 0.0}), at_end=True, anew=True)
     if name == NAIVE:
         changes = {"n_replay": 0, "n_pool": 0, "alpha": 0.0, "stay": 0.0, "new_share": 1.0, "ranker": False}
         return Arm(surface.model_copy(update=changes), is_gated=False, forgets=True)
@@ -339,11 +339,11 @@ def run_arm(case: Case, arm: Arm, name: str, seed: int, out: Path, *, every: int
         found = np.array([case.is_right(link.mention, link.concept_id) for link in links])
         entries += annotate(case, links, len(entries) + 1, number)
         facts: dict[str, Any] = {"on_arrival": round(float(found.mean()), 4)}
-        if arm.settings and (number in quarters or not arm.at_quarters):
+        if arm.settings and (number == n_batches or not arm.at_end):
             state, learned = learn(case, arm, state, entries, seen_until)
             facts |= learned
             seen_until = len(entries)
-        if number in quarters or number % every == 0:
+        if (number in quarters or number % every == 0) and (number == n_batches or not arm.at_end):
             facts |= measure_state(case, state, _corrections(entries) if name != NONE else Corrections(), batch, found)
             if number in quarters and case.other:
                 facts["other"] = measure_other(case, state.linker)
