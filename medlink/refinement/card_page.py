@@ -23,6 +23,7 @@ def card_to_json(card: ReportCard) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "passed": card.judgement.passed,
+        "headline": {standing.part: round(standing.after.value, 3) for standing in card.standings},
         "facts": asdict(card.facts),
         "checks": [asdict(check) for check in card.judgement.checks],
         "standings": [asdict(standing) for standing in card.standings],
