@@ -66,6 +66,7 @@ _BY_MODE: dict[str, dict[str, Any]] = {
               help="Share of the new corrections that must be right afterwards.")  # fmt: skip
 @click.option("--believe-all", is_flag=True, help="Learn a batch that looks poisoned all the same.")
 @click.option("--dry-run", is_flag=True, help="Train and judge, but make no release.")
+@click.option("--resume", is_flag=True, help="Go on with a training of the transformer (--mode full) that was cut off.")
 @click.option("--no-promote", is_flag=True, help="Make the release, but leave the current one in use.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def refine(**options: Any) -> None:
@@ -88,6 +89,7 @@ def refine(**options: Any) -> None:
         believe_all=options["believe_all"],
         dry_run=options["dry_run"],
         promote=not options["no_promote"],
+        resume=options["resume"],
     )
     settings = _settings(options["mode"], options["recipe_path"])
     recipe = replace(make_recipe(options), remembers=True)
@@ -138,6 +140,6 @@ def _report(result: Result, *, as_json: bool, dry_run: bool) -> None:
     if release:
         click.echo(f"Release {release}")
     elif not result.refusals and dry_run:
-        click.echo("It passed; nothing was written, as this was a dry run.")
+        click.echo("It passed; no release was made, as this was a dry run.")
     for path in result.report:
         click.echo(f"Wrote {path}", err=True)

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from medlink.encoder.combined import SEMANTIC, SURFACE, CombinedEncoder, towers_of, write_weight
+from medlink.encoder.combined import SEMANTIC, SURFACE, CombinedEncoder, Tower, towers_of, write_weight
 from medlink.encoder.loading import open_encoder
 from medlink.encoder.protocol import Encoder
 from medlink.encoder.surface import SurfaceEncoder, write_surface
-from medlink.encoder.transformer import TransformerEncoder
+from medlink.encoder.transformer import TransformerEncoder, fastest_dtype
 from medlink.errors import SettingError
 from medlink.index.dense import DenseIndex
 from medlink.index.name_index import NameIndex
@@ -28,7 +28,7 @@ from medlink.store.release import ENCODER, RANKER
 
 # Eight bits a number: small steps of training are lost in four.
 _BITS = 8
-# Names that tell how far those like them have moved.
+# Names of a group that tell how far all of it has moved; the groups' bounds, by the cosine with what was learned.
 _N_PROBED = 64
 _BINS = (0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.01)
 
@@ -37,6 +37,7 @@ _BINS = (0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.01)
 class Moved:
     """Names whose vectors were made anew.
 
+    :param n_encoded: how many.
     :param n_names: of how many in all.
     """
 
@@ -81,17 +82,26 @@ def move_names(
         if tower.encoder.fingerprint == before.encoder.fingerprint:
             parts.append(old[i])
             continue
-        rows = np.arange(len(names))
+        encode, rows = _for_names(tower).encode, np.arange(len(names))
         if max_drift and isinstance(tower.encoder, TransformerEncoder):
-            rows = _moved_rows(child, old[i], tower.encode, near, max_drift)
+            rows = _moved_rows(child, old[i], encode, near, max_drift)
         part = np.array(old[i])
-        part[rows] = tower.encode([names[row] for row in rows.tolist()], show_progress=show_progress)
+        part[rows] = encode([names[row] for row in rows.tolist()], show_progress=show_progress)
         parts.append(part)
         n_encoded = max(n_encoded, len(rows))
     if not n_encoded:
         return child, Moved(0, len(names))
     index = NameIndex(child.index.ngrams, DenseIndex(NameVectors.of(*parts)))
     return replace(child, index=index), Moved(n_encoded, len(names))
+
+
+def _for_names(tower: Tower) -> Tower:
+    """The tower in the numbers in which names are encoded, see :func:`medlink.linking.assemble.load_index`."""
+    encoder = tower.encoder
+    if not isinstance(encoder, TransformerEncoder):
+        return tower
+    fastest = replace(encoder.settings, dtype=fastest_dtype(encoder.settings.device))
+    return Tower(TransformerEncoder(encoder.folder, fastest), tower.factor)
 
 
 def _parts(linker: Linker) -> list[NDArray[np.float16]]:

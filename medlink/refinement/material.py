@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from medlink.contrastive.exclusion import RelatedConcepts
+from medlink.encoder.adapter import AdaptedEncoder
 from medlink.linking.linker import Linker
 from medlink.ontology.lexicon import Lexicon
 from medlink.records import Scope
@@ -54,6 +55,7 @@ class Example:
 class Material:
     """Everything that a training draws from.
 
+    :param linker: the parent.
     :param wordings: the distinct queries of the lessons.
     :param lessons: an example for each signal that names a concept, by the order of the ledger; ``weights`` what each
         counts in the draw, ``new`` whether it is of this batch.
@@ -102,6 +104,8 @@ class Ground:
 
     :param lexicon: with the aliases.
     :param ontology: without them.
+    :param taught: by query and concept the documents in which the one means the other.
+    :param spare_lineage: whether ancestors and descendants are kin.
     """
 
     lexicon: Lexicon
@@ -197,8 +201,9 @@ def gather_material(
     since: int,
     device: str = "cpu",
 ) -> Material:
-    """The material of some signals.
+    """The material of some signals; those that name no concept of the ontology give nothing.
 
+    :param linker: the parent.
     :param since: signals with a higher place in the ledger are of this batch.
     :param device: where the vectors are to be.
     """
@@ -209,19 +214,10 @@ def gather_material(
     studied = _choose(taught, since, n_steps * settings.n_lessons, random)
     texts = tuple(dict.fromkeys(signal.query for signal in taught))
     vectors = linker.encoder.encode(texts)
-    place_of = {text: place for place, text in enumerate(texts)}
-    queries = tuple(dict.fromkeys(signal.query for signal in studied))
-    rows = [place_of[query] for query in queries]
-    searched = linker.query_encoder.encode(queries) if linker.adapter else vectors[rows]
-    near = dict(zip(queries, zip(searched, _neighbours(linker, searched, settings.depth), strict=True), strict=True))
+    wordings = _search(linker, ground, taught, studied, vectors, settings.depth)
     lessons, weights, new = [], [], []
-    meant: dict[str, set[int]] = {}
-    for signal in taught:
-        meant.setdefault(signal.query, set()).add(ground.code_of[str(signal.concept_id)])
     for signal in studied:
-        vector, found = near[signal.query]
-        place = place_of[signal.query]
-        example = _lesson(signal, place, found, vector, meant[signal.query], linker, ground, settings)
+        example = _lesson(signal, wordings[signal.query], linker, ground, settings)
         if example is not None:
             lessons.append(example)
             weights.append(signal.n**0.5 * signal.trust)
@@ -250,35 +246,79 @@ def _choose(signals: Sequence[Signal], since: int, n_draws: int, random: Generat
     return [signal for place, signal in enumerate(signals) if signal.seq > since or place in kept]
 
 
-def _lesson(
-    signal: Signal,
-    place: int,
-    near: NDArray[np.int64],
-    vector: NDArray[np.float32],
-    meant: set[int],
+@dataclass(frozen=True, slots=True, eq=False)
+class _Wording:
+    """A wording as the parent sees it.
+
+    :param place: in the texts.
+    :param vector: as a query. *Shape:* (width,).
+    :param near: rows of the names nearest to it, nearest first, -1 behind the last. *Shape:* (k,).
+    :param own: the row of the name that it is, -1 where it is none.
+    :param spared: codes of all that it means, and of their kin.
+    """
+
+    place: int
+    vector: NDArray[np.float32]
+    near: NDArray[np.int64]
+    own: int
+    spared: frozenset[int]
+
+
+def _search(
     linker: Linker,
     ground: Ground,
-    settings: RefineSettings,
+    signals: Sequence[Signal],
+    studied: Sequence[Signal],
+    vectors: NDArray[np.float32],
+    depth: int,
+) -> dict[str, _Wording]:
+    """The wordings of the signals to study.
+
+    :param signals: all, as they tell what else a wording means.
+    :param vectors: of their distinct queries in their order, before any adapter. *Shape:* (n_texts, width).
+    """
+    meant: dict[str, set[int]] = {}
+    for signal in signals:
+        meant.setdefault(signal.query, set()).add(ground.code_of[str(signal.concept_id)])
+    place_of = {query: place for place, query in enumerate(meant)}
+    queries = list(dict.fromkeys(signal.query for signal in studied))
+    asked = vectors[[place_of[query] for query in queries]]
+    if isinstance(query_encoder := linker.query_encoder, AdaptedEncoder):
+        asked = query_encoder.adapt(asked)
+    found = {}
+    for query, vector, near in zip(queries, asked, _neighbours(linker, asked, depth), strict=True):
+        own = linker.lexicon.row_of(query)
+        spared = frozenset().union(*map(ground.close, meant[query]))
+        found[query] = _Wording(place_of[query], vector, near, -1 if own is None else own, spared)
+    return found
+
+
+def _lesson(
+    signal: Signal, wording: _Wording, linker: Linker, ground: Ground, settings: RefineSettings
 ) -> Example | None:
     """The example of a signal; ``None`` where its concept has no other name than those that its documents taught."""
     code = ground.code_of[str(signal.concept_id)]
-    own = linker.lexicon.row_of(signal.query)
-    own = -1 if own is None else own
-    positives = [row for row in ground.rows_of[code] if not ground.known_from(row, code, signal.documents)]
-    positives = [row for row in positives if row != own] or positives
+    known = [row for row in ground.rows_of.get(code, ()) if not ground.known_from(row, code, signal.documents)]
+    positives = [row for row in known if row != wording.own] or known
     if not positives:
         return None
-    spared = frozenset().union(*(ground.close(one) for one in meant))
+
+    def can_repel(row: int) -> bool:
+        return row >= 0 and row != wording.own and not ground.codes[row] & wording.spared
+
     refuted: list[int] = []
     for key in signal.refuted if settings.human_weight else ():
-        wrong = ground.code_of.get(key)
-        if wrong is not None and wrong not in spared:
-            rows = [row for row in ground.rows_of[wrong] if row != own]
-            scores = linker.index.dense.score(vector, np.array(rows, np.int64)) if rows else np.zeros(0)
-            refuted += [rows[i] for i in np.argsort(-scores, kind="stable")[:_N_REFUTED]]
-    mined = [row for row in near.tolist() if row >= 0 and row != own and not ground.codes[row] & spared]
-    negatives = tuple(dict.fromkeys([*refuted, *mined[: settings.depth]]))
-    return Example(place, code, tuple(positives), negatives, frozenset(refuted), spared, own)
+        rows = list(filter(can_repel, ground.rows_of.get(ground.code_of.get(key, -1), ())))
+        refuted += _nearest(linker, wording.vector, rows)[:_N_REFUTED]
+    mined = list(filter(can_repel, wording.near.tolist()))[: settings.depth]
+    negatives = tuple(dict.fromkeys([*refuted, *mined]))
+    return Example(wording.place, code, tuple(positives), negatives, frozenset(refuted), wording.spared, wording.own)
+
+
+def _nearest(linker: Linker, vector: NDArray[np.float32], rows: Sequence[int]) -> list[int]:
+    """Some names by their cosine with a vector, nearest first."""
+    scores = linker.index.dense.score(vector, np.array(rows, np.int64))
+    return [rows[place] for place in np.argsort(-scores, kind="stable").tolist()]
 
 
 def _replay(

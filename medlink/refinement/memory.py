@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,24 +76,32 @@ def fill_bank(
     """The bank to train against: what the parent remembered, then the mentions that came since, oldest first.
 
     An entry is where a mention lay, with what it means and its evidence: annotators' trust, and ``human_evidence``
-    times that where the system had it wrong. Entries whose concept or wording is gone are forgotten.
+    times that where the system had it wrong. What annotators no longer say is forgotten: entries whose wording does not
+    mean their concept any more, or whose concept is gone.
 
+    :param signals: all that hold, those that are in memory already among them.
     :param memory: the parent's; what its bank holds keeps its vectors and its age.
     """
     width = material.wordings.vectors.shape[1]
     bank = MemoryBank(settings.capacity, width, seed=settings.seed, device=material.wordings.vectors.device)
     item_of = {text: place for place, text in enumerate(material.wordings.texts)}
+    known = {
+        (signal.query, concept_id): _Numbers(item_of[signal.query], ground.code_of[concept_id])
+        for signal in signals
+        if (concept_id := signal.concept_id) and concept_id in ground.code_of
+    }
     seq = -1
     if memory is not None and memory.bank.width == width:
-        _carry_over(bank, memory, ground.code_of, item_of)
+        _carry_over(bank, memory, known)
         seq = memory.notes.seq
-    new = [signal for signal in signals if signal.seq > seq and signal.concept_id in ground.code_of]
+    new = [signal for signal in signals if signal.seq > seq and (signal.query, signal.concept_id) in known]
     if new:
-        items = torch.tensor([item_of[signal.query] for signal in new])
+        numbers = [known[signal.query, str(signal.concept_id)] for signal in new]
+        items = torch.tensor([one.item for one in numbers])
         bank.advance()
         bank.enqueue(
-            material.wordings.vectors[items],
-            torch.tensor([ground.code_of[str(signal.concept_id)] for signal in new]),
+            material.wordings.vectors[items.to(material.wordings.vectors.device)],
+            torch.tensor([one.code for one in numbers]),
             items=items,
             weights=torch.tensor([signal.trust * (human_evidence if signal.changed else 1.0) for signal in new]),
         )
@@ -105,21 +114,33 @@ def take_notes(bank: MemoryBank, material: Material, ground: Ground, signals: Se
     return Memory(bank, MemoryNotes(ground.ids, material.wordings.texts, seq))
 
 
-def _carry_over(bank: MemoryBank, memory: Memory, codes: Mapping[str, int], items: Mapping[str, int]) -> None:
-    """Copies what is still known, oldest first, each group of one age in its place."""
+@dataclass(frozen=True, slots=True)
+class _Numbers:
+    """What stands for a wording and its concept in a bank."""
+
+    item: int
+    code: int
+
+
+def _carry_over(bank: MemoryBank, memory: Memory, known: Mapping[tuple[str, str], _Numbers]) -> None:
+    """Copies what still holds, oldest first, each group of one age in its place."""
     old = memory.bank.entries()
-    wordings = [memory.notes.wordings[item] if item >= 0 else "" for item in old.items.tolist()]
-    concepts = [memory.notes.concepts[code] for code in old.concepts.tolist()]
-    kept = [i for i, (w, c) in enumerate(zip(wordings, concepts, strict=True)) if w in items and c in codes]
-    ages = old.ages.tolist()
-    oldest = max((ages[i] for i in kept), default=0)
-    for age in sorted({ages[i] for i in kept}, reverse=True):
-        group = [i for i in kept if ages[i] == age]
+    pairs = [
+        (memory.notes.wordings[item] if item >= 0 else "", memory.notes.concepts[code])
+        for item, code in zip(old.items.tolist(), old.concepts.tolist(), strict=True)
+    ]
+    groups = defaultdict[int, list[int]](list)
+    for row, age in enumerate(old.ages.tolist()):
+        if pairs[row] in known:
+            groups[age].append(row)
+    oldest = max(groups, default=0)
+    for age, rows in sorted(groups.items(), reverse=True):
+        numbers = [known[pairs[row]] for row in rows]
         bank.advance(oldest - age - bank.clock)
         bank.enqueue(
-            old.vectors[group],
-            torch.tensor([codes[concepts[i]] for i in group]),
-            items=torch.tensor([items[wordings[i]] for i in group]),
-            weights=old.weights[group],
+            old.vectors[rows],
+            torch.tensor([one.code for one in numbers]),
+            items=torch.tensor([one.item for one in numbers]),
+            weights=old.weights[rows],
         )
     bank.advance(oldest - bank.clock)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -21,6 +22,26 @@ from medlink.refinement.signals import Signal
 _BLOCK = 256
 _N_STEPS = 100
 _RATE = 0.03
+
+
+class Choices(Protocol):
+    """Rows of a table, each a name of a concept that a query may mean."""
+
+    @property
+    def right(self) -> Tensor:
+        """Whether the row's concept is right. *Shape:* (n_rows,)."""
+
+    @property
+    def query(self) -> Tensor:
+        """The number of the row's query, ascending. *Shape:* (n_rows,)."""
+
+    @property
+    def concept(self) -> Tensor:
+        """A number for each pair of query and concept, ascending with the query. *Shape:* (n_rows,)."""
+
+    @property
+    def weight(self) -> Tensor:
+        """Of each query. *Shape:* (n_queries,)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,9 +67,9 @@ class Rows:
 def gather_rows(linker: Linker, ground: Ground, signals: Sequence[Signal]) -> Rows | None:
     """The rows of some signals; ``None`` where they find nothing.
 
-    A wording that only its own documents taught is looked up as if it were not known, names that only they taught are
-    left out, and so is what they say of concepts: so the ranker learns what it will need for wordings of new
-    documents.
+    A wording that the ontology does not have is looked up as if nobody had taught it. What only its own documents
+    taught is left out: names, concepts as bearers of a name, and what they say of how often a concept is meant. So the
+    ranker learns what it will need for wordings of new documents.
     """
     values, right, query_of, concept_of, raised = [], [], [], [], []
     weight: list[float] = []
@@ -109,10 +130,13 @@ def standardise(values: Tensor, weights: Weights) -> Tensor:
     return ((values - mean) / scale).clamp(-WIDEST, WIDEST)
 
 
-def choice_loss(logits: Tensor, nil: Tensor, rows: Rows) -> Tensor:
-    """The weighted mean of -log p(the right concept), or of -log p(NIL) where it is not among those found.
+def choice_loss(logits: Tensor, nil: Tensor, rows: Choices) -> Tensor:
+    """The weighted mean of -log p(a right concept), or of -log p(NIL) where none is among those found.
 
     A concept's logit is that of its best name (McFadden 1974, the conditional logit).
+
+    :param logits: of each row. *Shape:* (n_rows,).
+    :param nil: the logit of NIL, a scalar.
     """
     n_concepts, n_queries = int(rows.concept.max()) + 1, len(rows.weight)
     best = logits.new_full((n_concepts,), -torch.inf).scatter_reduce(0, rows.concept, logits, "amax")
@@ -144,7 +168,8 @@ def _describe(linker: Linker, ground: Ground, signals: Sequence[Signal]) -> list
     for signal in signals:
         matches = _unlearn(found[signal.query], ground, signal)
         experience = linker.experience.without(signal.documents)
-        described.append((signal, describe_matches(matches, linker.lexicon, linker.rarity, experience)))
+        features = describe_matches(matches, linker.lexicon, linker.rarity, experience)
+        described.append((signal, _unlearn_bearers(features, matches, ground, signal)))
     return described
 
 
@@ -159,3 +184,14 @@ def _unlearn(matches: NameMatches, ground: Ground, signal: Signal) -> NameMatche
     return NameMatches(
         matches.query, matches.rows[kept], matches.lexical[kept], matches.dense[kept], matches.towers[kept]
     )
+
+
+def _unlearn_bearers(features: Features, matches: NameMatches, ground: Ground, signal: Signal) -> Features:
+    """The features without concepts that a match is a name of by the signal's documents alone."""
+    names = matches.rows[features.rows].tolist()
+    pairs = zip(names, features.concept_ids, strict=True)
+    kept = [not ground.known_from(row, ground.code_of[key], signal.documents) for row, key in pairs]
+    if all(kept):
+        return features
+    concept_ids = tuple(key for key, stays in zip(features.concept_ids, kept, strict=True) if stays)
+    return Features(features.rows[kept], concept_ids, features.values[kept])

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from medlink.encoder.transformer import fastest_dtype
 from medlink.linking.linker import Linker
+from medlink.refinement.checkpoint import Checkpoint, Saving
 from medlink.refinement.child import Moved, move_names, write_child, write_ranking
 from medlink.refinement.cost import CostMeter
 from medlink.refinement.learning import Step, learn
@@ -15,7 +19,7 @@ from medlink.refinement.material import Ground, gather_material
 from medlink.refinement.memory import Memory, fill_bank, take_notes, write_memory
 from medlink.refinement.ranking import gather_rows, refit_ranker
 from medlink.refinement.settings import Mode, RefineSettings
-from medlink.refinement.signals import gather_signals
+from medlink.refinement.signals import Signal, gather_signals
 from medlink.refinement.views import AdapterViews, FullViews, SurfaceViews, Views
 
 
@@ -56,6 +60,7 @@ def refine(
     *,
     memory: Memory | None = None,
     meter: CostMeter | None = None,
+    saving: Saving | None = None,
     device: str = "cpu",
     show_progress: bool = False,
 ) -> Child:
@@ -65,7 +70,8 @@ def refine(
     :param folder: an empty one, for what a release of the child holds.
     :param memory: the parent's; what it holds already is not taken in again.
     :param meter: counts what the phases cost.
-    :param device: where tensors are trained.
+    :param saving: where the state of a training of the transformer is kept, as that may take hours.
+    :param device: where tensors are trained; the transformer in the numbers that are fastest there.
     """
     meter = meter or CostMeter()
     with meter.phase("gather"):
@@ -75,7 +81,10 @@ def refine(
         bank = fill_bank(material, ground, signals, settings, memory)
     with meter.phase("train"):
         views = _views(parent, settings, device)
-        steps = learn(views, material, bank, settings, show_progress=show_progress)
+        checkpoint = None
+        if saving and settings.mode is Mode.FULL:
+            checkpoint = Checkpoint(saving, _hash_origin(parent, signals, lessons.since, settings, memory))
+        steps = learn(views, material, bank, settings, checkpoint=checkpoint, show_progress=show_progress)
     with meter.phase("encode"):
         draft = write_child(parent, views if steps else None, parent.ranker, folder)
         draft, moved = move_names(
@@ -94,4 +103,18 @@ def _views(parent: Linker, settings: RefineSettings, device: str) -> Views:
         return SurfaceViews(parent, settings, device=device)
     if settings.mode is Mode.ADAPTER:
         return AdapterViews(parent, settings, device=device)
-    return FullViews(parent, settings, device=device)
+    return FullViews(parent, settings, device=device, dtype=fastest_dtype(device))
+
+
+def _hash_origin(
+    parent: Linker, signals: Sequence[Signal], since: int, settings: RefineSettings, memory: Memory | None
+) -> str:
+    """Hex sha256 of all that the course of a training depends on."""
+    digest = hashlib.sha256(f"{settings.model_dump_json()} {since} {parent.lexicon.content_hash}".encode())
+    digest.update(parent.query_encoder.fingerprint.encode())
+    for signal in signals:
+        digest.update(json.dumps(asdict(signal), default=sorted).encode())
+    if memory is not None:
+        for name, tensor in sorted(memory.bank.state().items()):
+            digest.update(name.encode() + tensor.cpu().numpy().tobytes())
+    return digest.hexdigest()

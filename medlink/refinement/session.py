@@ -15,12 +15,13 @@ from medlink.curation.concepts import Resolver
 from medlink.curation.rulings import make_rulings
 from medlink.errors import SettingError
 from medlink.evaluation.annotations import Corpus
-from medlink.linking.assemble import load_linker, load_whole_lexicon
+from medlink.linking.assemble import load_index, load_lexicon, load_whole_lexicon, make_linker
 from medlink.linking.corrections import Corrections
 from medlink.linking.linker import Linker
 from medlink.linking.recipe import Recipe
 from medlink.refinement.card import CardFacts, ReportCard, Trial, make_card
 from medlink.refinement.card_folder import write_card
+from medlink.refinement.checkpoint import Saving
 from medlink.refinement.cost import CostMeter
 from medlink.refinement.gate import Budgets, Judgement, judge
 from medlink.refinement.guard import (
@@ -39,7 +40,7 @@ from medlink.refinement.settings import RefineSettings
 from medlink.refinement.suspects import Suspicion, weigh_lessons
 from medlink.store.events import Entry
 from medlink.store.ledger import Ledger
-from medlink.store.release import BASE, MEMORY, Release, ReleaseFacts, open_release
+from medlink.store.release import BASE, Release, ReleaseFacts, open_release
 from medlink.store.releases import ReleaseStore
 from medlink.store.workspace import Workspace
 
@@ -57,6 +58,7 @@ class Wishes:
     :param believe_all: take a batch that looks poisoned all the same.
     :param dry_run: make no release, whatever the gate says.
     :param promote: make the child current where it passes.
+    :param resume: go on with a training of the transformer that was cut off, where there is one.
     """
 
     since: int | None = None
@@ -66,6 +68,7 @@ class Wishes:
     believe_all: bool = False
     dry_run: bool = False
     promote: bool = True
+    resume: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +112,10 @@ def run_refinement(
             got="none",
         )
     with meter.phase("load"):
-        before = load_linker(replace(recipe, corrections=study.known), show_progress=show_progress)
-        parent = load_linker(replace(recipe, corrections=study.taught), show_progress=show_progress)
+        lexicon = load_lexicon(recipe, show_progress=show_progress)
+        index = load_index(lexicon, recipe, show_progress=show_progress)
+        before = make_linker(replace(recipe, corrections=study.known), lexicon, index)
+        parent = make_linker(replace(recipe, corrections=study.taught), lexicon, index)
     with meter.phase("weigh"):
         suspicion = weigh_lessons(before, study.new)
         trust = dict(zip((lesson.place for lesson in study.new), suspicion.trust.tolist(), strict=True))
@@ -124,6 +129,7 @@ def run_refinement(
             draft,
             memory=_memory_of(parent_release),
             meter=meter,
+            saving=Saving(workspace.refining, resume=wishes.resume),
             device=recipe.device,
             show_progress=show_progress,
         )
@@ -131,12 +137,13 @@ def run_refinement(
             trial = _try(before, child, study, trust, wishes, show_progress=show_progress)
         refusals = (*_poisoned(suspicion, wishes), *_over_budget(trial.judgement))
         card = make_card(
-            _card_facts(recipe, settings, study, parent_release, parent, now, trust),
+            _card_facts(settings, study, parent_release, parent, now, trust),
             trial,
             parent.ontology or parent.lexicon,
             cost=meter.total(),
             suspicion=suspicion,
         )
+        shutil.rmtree(workspace.refining, ignore_errors=True)  # it is through
         if refusals or wishes.dry_run:
             report = write_card(card, workspace.reports / f"{now:%Y%m%dT%H%M%SZ}")
             return Result(card, None, refusals, report, len(study.new))
@@ -196,7 +203,7 @@ def _learned_until(release: Release | None) -> int:
 
 
 def _memory_of(release: Release | None) -> Memory | None:
-    return read_memory(release.folder) if release and (release.folder / MEMORY).exists() else None
+    return read_memory(release.folder) if release and release.memory else None
 
 
 def _try(
@@ -232,7 +239,6 @@ def _over_budget(judgement: Judgement) -> tuple[str, ...]:
 
 
 def _card_facts(
-    recipe: Recipe,
     settings: RefineSettings,
     study: _Study,
     release: Release | None,

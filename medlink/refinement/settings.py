@@ -26,6 +26,7 @@ class Mode(StrEnum):
 class RefineSettings(BaseModel):
     """How lessons are learned.
 
+    :param mode: what is refined.
     :param epochs: how often each new wording is drawn, on average; that gives the steps of the optimiser, ``min_steps``
         at least. So ten small batches cost, and move, about what one large one does.
     :param steps: of the optimiser, whatever the number of wordings; 0 trains the ranker alone.
@@ -39,15 +40,19 @@ class RefineSettings(BaseModel):
     :param human_weight: what a name of a concept that an annotator refuted counts among a wording's negatives.
     :param learning_rate: of Adam, of what is trained in this mode; ``adapter_rate`` that of an adapter beside the
         surface tower in ``surface``, 0 to leave it alone.
+    :param temperature: of both terms of the loss.
     :param alpha: of the memory term; 0 leaves memory out.
     :param n_memory: negatives from memory for each wording.
     :param capacity: of the memory bank, first in, first out.
     :param hardness: temperature of the weights by hardness; ``inf`` weighs all alike.
-    :param half_life: steps of the ledger's age at which memory counts half.
-    :param margin: what in memory scores above a wording's positive less this is taken for a false negative.
+    :param half_life: refinements after which what is in memory counts half; ``inf`` for never.
+    :param margin: what in memory scores above a wording's positive less this is taken for a false negative; ``None``
+        takes nothing for one.
     :param refresh: mean cosine distance of stored and fresh vectors above which memory is encoded again.
-    :param stay: weight of the mean squared distance by which replayed names move.
+    :param stay: weight of the mean squared distance by which the names of a step have moved from where the parent had
+        them.
     :param spare_lineage: whether ancestors and descendants are no negatives.
+    :param n_hidden: units of a new adapter; one that the parent has keeps its own.
     :param trained_layers: of the transformer, from the top; ``full`` only.
     :param chunk_size: texts that the transformer sees at once, with cached gradients; ``full`` only.
     :param max_drift: cosine distance by which a name may have moved and keep its vector; ``full`` only.

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from medlink.contrastive.grad_cache import GradCache
 from medlink.encoder.adapter import Adapter
 from medlink.encoder.combined import CombinedEncoder
-from medlink.encoder.protocol import Encoder
+from medlink.encoder.protocol import TowerSpan
 from medlink.encoder.surface import SurfaceEncoder
 from medlink.encoder.surface_tower import SurfaceTower
 from medlink.encoder.transformer import TransformerEncoder
@@ -67,14 +68,23 @@ class Views(Protocol):
     def key(self, texts: Texts) -> Tensor:
         """Unit vectors of names; with their graph where they are trained. *Shape:* (n_texts, width)."""
 
+    def backward(self, loss: Tensor) -> None:
+        """Send the gradient of a loss on such vectors to what is trained."""
+
 
 class AdapterViews:
-    """A residual network on the query side of the last tower: ``q' = normalise(q + tanh(q W_in) W_out)``."""
+    """A residual network on the query side of the last tower: ``q' = normalise(q + tanh(q W_in) W_out)``.
+
+    :raises SettingError: when that tower has no share in the cosine, so that nothing could be learned.
+    """
 
     def __init__(self, parent: Linker, settings: RefineSettings, *, device: str = "cpu") -> None:
-        tower = parent.encoder.towers[-1]
+        self._tower = tower = parent.encoder.towers[-1]
+        if not tower.share:
+            raise SettingError(
+                "the semantic tower has no share in the cosine", where="mode", expected="surface", got=settings.mode
+            )
         start = parent.adapter or Adapter.identity(tower.stop - tower.start, settings.n_hidden, seed=settings.seed)
-        self._start, self._share = tower.start, tower.share
         self.w_in = nn.Parameter(torch.from_numpy(start.w_in.copy()).to(device))
         self.w_out = nn.Parameter(torch.from_numpy(start.w_out.copy()).to(device))
 
@@ -90,12 +100,15 @@ class AdapterViews:
 
     def query(self, texts: Texts) -> Tensor:
         """See :class:`Views`."""
-        rest, unit = texts.vectors[:, : self._start], texts.vectors[:, self._start :] / sqrt(self._share)
-        return torch.cat((rest, sqrt(self._share) * adapt(unit, self.w_in, self.w_out)), dim=1)
+        return _adapt_last(texts.vectors, self._tower, self.w_in, self.w_out)
 
     def key(self, texts: Texts) -> Tensor:
         """See :class:`Views`."""
         return texts.vectors
+
+    def backward(self, loss: Tensor) -> None:
+        """See :class:`Views`."""
+        loss.backward()  # type: ignore[no-untyped-call]
 
     def adapter(self) -> Adapter:
         """The network as it is now."""
@@ -107,6 +120,8 @@ class SurfaceViews:
     """The surface tower is trained, and beside it an adapter behind the semantic tower, where one is asked for.
 
     What the semantic tower says stands beside what is trained, so that this learns what is left to learn.
+
+    :raises SettingError: when the encoder has no surface tower.
     """
 
     def __init__(self, parent: Linker, settings: RefineSettings, *, device: str = "cpu") -> None:
@@ -118,8 +133,9 @@ class SurfaceViews:
             )
         self.tower = SurfaceTower.of(surface).to(device)
         self._edge, self._share = surface.width, encoder.towers[0].share
-        adapts = bool(parent.adapter) or (settings.adapter_rate > 0 and len(encoder.towers) > 1)
-        self._semantic = AdapterViews(parent, settings, device=device) if adapts else None
+        is_asked = parent.adapter is not None or settings.adapter_rate > 0
+        has_semantic = len(encoder.towers) > 1 and encoder.towers[-1].share > 0
+        self._semantic = AdapterViews(parent, settings, device=device) if is_asked and has_semantic else None
 
     @property
     def dense(self) -> list[nn.Parameter]:
@@ -139,6 +155,10 @@ class SurfaceViews:
         """See :class:`Views`."""
         return self._beside(texts.texts, texts.vectors)
 
+    def backward(self, loss: Tensor) -> None:
+        """See :class:`Views`."""
+        loss.backward()  # type: ignore[no-untyped-call]
+
     def adapter(self) -> Adapter | None:
         """The adapter as it is now."""
         return self._semantic.adapter() if self._semantic else None
@@ -148,7 +168,14 @@ class SurfaceViews:
 
 
 class FullViews:
-    """The transformer's upper layers are trained; the surface tower's part stands beside it."""
+    """The transformer's upper layers are trained; the surface tower's part stands beside it, the adapter behind it.
+
+    More texts than ``settings.chunk_size`` are encoded without their graph, chunk by chunk, and again for their
+    gradients (:class:`medlink.contrastive.grad_cache.GradCache`), so that a chunk is all that has to fit.
+
+    :param dtype: of the forward and backward pass, ``float32`` or ``bfloat16``; the weights stay float32.
+    :raises SettingError: when the encoder has no transformer.
+    """
 
     def __init__(
         self, parent: Linker, settings: RefineSettings, *, device: str = "cpu", dtype: str = "float32"
@@ -159,13 +186,15 @@ class FullViews:
             raise SettingError(
                 "this encoder has no transformer", where="mode", expected=Mode.SURFACE.value, got=Mode.FULL.value
             )
-        self.tower = TransformerTower(semantic.folder, TowerSettings(semantic.settings.pooling, dtype=dtype)).to(device)
+        reading = TowerSettings(semantic.settings.pooling, semantic.settings.max_length, dtype)
+        self.tower = TransformerTower(semantic.folder, reading).to(device)
         self.tower.freeze(max(0, self.tower.n_layers + 1 - settings.trained_layers))
         # Dropout would move the vectors of names that nothing is to be learned about.
         self.tower.eval()
-        tower = encoder.towers[-1]
-        self._start, self._share = tower.start, tower.share
-        self._adapter = _Frozen(parent.adapter, encoder) if parent.adapter else None
+        self._span, self._chunk_size = encoder.towers[-1], settings.chunk_size
+        self._cache = GradCache[list[str]](self.tower, chunk_size=settings.chunk_size)
+        given = (parent.adapter.w_in, parent.adapter.w_out) if parent.adapter else ()
+        self._adapter = tuple(torch.from_numpy(weights.copy()).to(device) for weights in given)
 
     @property
     def dense(self) -> list[nn.Parameter]:
@@ -180,30 +209,23 @@ class FullViews:
     def query(self, texts: Texts) -> Tensor:
         """See :class:`Views`."""
         vectors = self.key(texts)
-        return self._adapter(vectors) if self._adapter else vectors
+        return _adapt_last(vectors, self._span, *self._adapter) if self._adapter else vectors
 
     def key(self, texts: Texts) -> Tensor:
         """See :class:`Views`."""
-        unit = F.normalize(self.tower(texts.texts), dim=1)
-        return torch.cat((texts.vectors[:, : self._start], sqrt(self._share) * unit), dim=1)
+        fits = len(texts) <= self._chunk_size
+        pooled = self.tower(texts.texts) if fits else self._cache(list(texts.texts))
+        unit = F.normalize(pooled, dim=1)
+        return torch.cat((texts.vectors[:, : self._span.start], sqrt(self._span.share) * unit), dim=1)
+
+    def backward(self, loss: Tensor) -> None:
+        """See :class:`Views`."""
+        loss.backward()  # type: ignore[no-untyped-call]
+        self._cache.backward()
 
     def save(self, folder: Path) -> None:
         """Write the transformer as it is now."""
         self.tower.save(folder)
-
-
-class _Frozen:
-    """The parent's adapter, which is not trained."""
-
-    def __init__(self, adapter: Adapter, encoder: Encoder) -> None:
-        tower = encoder.towers[-1]
-        self._start, self._share = tower.start, tower.share
-        self._w_in, self._w_out = torch.from_numpy(adapter.w_in.copy()), torch.from_numpy(adapter.w_out.copy())
-
-    def __call__(self, vectors: Tensor) -> Tensor:
-        w_in, w_out = self._w_in.to(vectors.device), self._w_out.to(vectors.device)
-        unit = vectors[:, self._start :] / sqrt(self._share)
-        return torch.cat((vectors[:, : self._start], sqrt(self._share) * adapt(unit, w_in, w_out)), dim=1)
 
 
 def adapt(unit: Tensor, w_in: Tensor, w_out: Tensor) -> Tensor:
@@ -212,3 +234,10 @@ def adapt(unit: Tensor, w_in: Tensor, w_out: Tensor) -> Tensor:
     :param unit: *Shape:* (n_vectors, width), unit length.
     """
     return F.normalize(unit + torch.tanh(unit @ w_in) @ w_out, dim=1)
+
+
+def _adapt_last(vectors: Tensor, tower: TowerSpan, w_in: Tensor, w_out: Tensor) -> Tensor:
+    """Vectors whose last tower's part has gone through an adapter. *Shape:* (n_vectors, width)."""
+    scale = sqrt(tower.share)
+    unit = vectors[:, tower.start :] / scale
+    return torch.cat((vectors[:, : tower.start], scale * adapt(unit, w_in, w_out)), dim=1)

@@ -67,6 +67,11 @@ class Workspace:
         return self.root / "quarantine"
 
     @property
+    def refining(self) -> Path:
+        """Where a training of the transformer stands that is under way, or was cut off."""
+        return self.root / "refining"
+
+    @property
     def reports(self) -> Path:
         """Report cards of refinements that made no release."""
         return self.root / "reports"
