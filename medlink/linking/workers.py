@@ -9,10 +9,9 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import replace
-from itertools import islice
 from multiprocessing import get_context, parent_process
 
-from medlink.linking.annotator import BATCH, Annotator
+from medlink.linking.annotator import Annotator, windows
 from medlink.linking.assemble import load_annotator, load_linker
 from medlink.linking.recipe import Recipe
 from medlink.records import Document, LinkedDocument
@@ -40,12 +39,11 @@ def annotate(
 
 
 def _annotate_in_processes(documents: Iterable[Document], recipe: Recipe, n_workers: int) -> Iterator[LinkedDocument]:
-    stream = iter(documents)
     waiting: deque[Future[list[LinkedDocument]]] = deque()
     # Started afresh, not forked: torch's and faiss's threads do not survive a fork.
     with ProcessPoolExecutor(n_workers, get_context("spawn"), _start_worker, (recipe,)) as pool:
         try:
-            while batch := list(islice(stream, BATCH)):
+            for batch in windows(documents, n_each=n_workers):
                 waiting.append(pool.submit(_annotate_batch, batch))
                 if len(waiting) >= _WAITING * n_workers:
                     yield from waiting.popleft().result()
