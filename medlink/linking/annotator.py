@@ -12,8 +12,34 @@ from medlink.detection.mentions import mentions_of
 from medlink.linking.linker import Linker
 from medlink.records import Document, LinkedDocument, Mention
 
-# Notes whose mentions are linked together: enough to share the encoder's passes, few enough to stay small.
-BATCH = 32
+# Notes whose mentions are linked together. The encoder passes 32 strings of one length at a time, filled up with copies
+# where there are fewer: in windows of 32 notes of 3,000 characters it computes almost four times as long as in windows
+# of 512. The first ones are small, so that there is something to see soon, and enough for all workers where the notes
+# are few. Long notes fill a window sooner, so that memory stays small.
+SMALLEST_WINDOW, LARGEST_WINDOW = 32, 512
+MOST_CHARACTERS = 4_000_000
+
+
+def windows(documents: Iterable[Document], *, n_each: int = 1, size: int | None = None) -> Iterator[list[Document]]:
+    """The documents in windows that double from :data:`SMALLEST_WINDOW` to :data:`LARGEST_WINDOW`.
+
+    A window ends early with the document that brings it to :data:`MOST_CHARACTERS`. No link depends on what shares a
+    window.
+
+    :param n_each: windows of each size before the next, such as the number of workers.
+    :param size: of all windows, instead.
+    """
+    window: list[Document] = []
+    number = n_characters = 0
+    for document in documents:
+        window.append(document)
+        n_characters += len(document.text)
+        full = size or min(SMALLEST_WINDOW << min(number // n_each, 16), LARGEST_WINDOW)
+        if len(window) >= full or n_characters >= MOST_CHARACTERS:
+            yield window
+            window, n_characters, number = [], 0, number + 1
+    if window:
+        yield window
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +54,13 @@ class Annotator:
     linker: Linker
     spans_key: str | None = None
 
-    def annotate(self, documents: Iterable[Document], *, batch_size: int = BATCH) -> Iterator[LinkedDocument]:
-        """Each document with its links, in the order of the documents; holds one batch at a time."""
-        stream = iter(documents)
-        while batch := list(islice(stream, batch_size)):
-            yield from self.annotate_batch(batch)
+    def annotate(self, documents: Iterable[Document], *, batch_size: int | None = None) -> Iterator[LinkedDocument]:
+        """Each document with its links, in the order of the documents; holds one window at a time.
+
+        :param batch_size: documents in a window; by default see :func:`windows`.
+        """
+        for window in windows(documents, size=batch_size):
+            yield from self.annotate_batch(window)
 
     def annotate_batch(self, documents: list[Document]) -> list[LinkedDocument]:
         """Each document with its links; every distinct mention of the batch is looked up once."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import exp, log
 
@@ -39,8 +39,7 @@ class ContextWeights:
 
     def logit(self, evidence: Evidence) -> float:
         """The sum of the weighted evidence."""
-        pairs = zip(astuple(self), astuple(evidence), strict=True)
-        return float(sum(weight * value for weight, value in pairs))
+        return self.elsewhere * evidence.elsewhere + self.acronym * evidence.acronym
 
 
 # Fitted by pipelines/fit_ranker.py, beside the ranker.

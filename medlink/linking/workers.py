@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from itertools import islice
 from multiprocessing import get_context
 
-from medlink.linking.annotator import BATCH, Annotator
+from medlink.linking.annotator import Annotator, windows
 from medlink.linking.assemble import load_annotator, load_linker
 from medlink.linking.processes import become_worker, map_in_order
 from medlink.linking.recipe import Recipe
@@ -34,10 +33,9 @@ def annotate(
 
 
 def _annotate_in_processes(documents: Iterable[Document], recipe: Recipe, n_workers: int) -> Iterator[LinkedDocument]:
-    stream = iter(documents)
-    batches = iter(lambda: list(islice(stream, BATCH)), [])
     # Started afresh, not forked: torch's and faiss's threads do not survive a fork.
     with ProcessPoolExecutor(n_workers, get_context("spawn"), _start_worker, (recipe,)) as pool:
+        batches = windows(documents, n_each=n_workers)
         for linked in map_in_order(pool, _annotate_batch, batches, n_workers=n_workers):
             yield from linked
 
