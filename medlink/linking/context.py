@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from math import exp, log
 
-from medlink.linking.ranker import trust
+from medlink.linking.ranker import order
 from medlink.linking.wording import Wording, read_wording
 from medlink.ontology.lexicon import Lexicon
 from medlink.records import Candidate, Concept
@@ -68,12 +68,49 @@ def rank_together(
 
     :param alone: by normalised mention its candidates by themselves, with their probabilities.
     """
+    named = _Named(alone)
     return {
         query: _rescore(choices, rest_of(alone[query]), weights, lexicon)
-        if (choices := gather_choices(query, alone, lexicon))
+        if (choices := _choices(query, alone, lexicon, named))
         else alone[query]
         for query in alone
     }
+
+
+class _Named:
+    """What all mentions of a document name, counted once for those of its queries that are no acronyms."""
+
+    def __init__(self, alone: Mapping[str, tuple[Candidate, ...]]) -> None:
+        self._best: dict[str, tuple[float, str, float]] = {}
+        self._who: set[str] = set()
+        for query, candidates in alone.items():
+            for candidate in candidates:
+                if candidate.score < _LEAST_SURE:
+                    break
+                self._who.add(query)
+                first, whose, second = self._best.get(candidate.concept_id, (0.0, "", 0.0))
+                p = candidate.score
+                self._best[candidate.concept_id] = (p, query, first) if p > first else (first, whose, max(second, p))
+
+    def names_beside(self, query: str) -> bool:
+        """Whether any other mention names a concept."""
+        return len(self._who) > (query in self._who)
+
+    def elsewhere(self, concept_id: str, query: str) -> float:
+        """The highest probability of a concept among the mentions other than one, 0 where none names it."""
+        first, whose, second = self._best.get(concept_id, (0.0, "", 0.0))
+        return second if whose == query else first
+
+
+def _choices(query: str, alone: Mapping[str, tuple[Candidate, ...]], lexicon: Lexicon, named: _Named) -> list[Choice]:
+    """As :func:`gather_choices`, quicker for most queries."""
+    if len(read_wording(query).acronym) > 1:
+        return gather_choices(query, alone, lexicon)
+    if not named.names_beside(query):
+        return []
+    return [
+        Choice(c, log(max(c.score, _LEAST)), Evidence(named.elsewhere(c.concept_id, query), 0.0)) for c in alone[query]
+    ]
 
 
 def rest_of(candidates: Sequence[Candidate]) -> float:
@@ -134,7 +171,12 @@ def _rescore(
 ) -> tuple[Candidate, ...]:
     masses = [exp(choice.log_score + weights.logit(choice.evidence)) for choice in choices]
     total = sum(masses) + none
-    rescored = [
-        replace(choice.candidate, score=round(mass / total, 6)) for choice, mass in zip(choices, masses, strict=True)
-    ]
-    return tuple(sorted(rescored, key=lambda candidate: (-candidate.score, *trust(candidate, lexicon))))
+    rescored = (
+        _with_score(choice.candidate, round(mass / total, 6)) for choice, mass in zip(choices, masses, strict=True)
+    )
+    return order(rescored, lexicon)
+
+
+def _with_score(c: Candidate, score: float) -> Candidate:
+    """The candidate with another score: ``dataclasses.replace``, four times as quick."""
+    return Candidate(c.concept_id, c.name, c.matched, c.lexical, c.dense, score)

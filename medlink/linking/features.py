@@ -71,18 +71,18 @@ def describe_matches(
     rows: list[int] = []
     concept_ids: list[str] = []
     values: list[tuple[float, ...]] = []
-    for row, name_row in enumerate(matches.rows.tolist()):
+    about_query = log(len(query.stems)), float(bool(query.acronym))
+    for row, (name_row, *own) in enumerate(zip(matches.rows.tolist(), scores.tolist(), behind.tolist(), strict=True)):
         name = lexicon.names[name_row]
         wording = read_wording(name)
         postings = lexicon.postings(name_row)
         shared = (
             float(name == matches.query),
-            *scores[row].tolist(),
-            *behind[row].tolist(),
+            *own[0],
+            *own[1],
             0.0,  # support, which needs all rows
             *compare(query, wording, rarity).values,
-            log(len(query.stems)),
-            float(bool(query.acronym)),
+            *about_query,
             log(len(wording.stems)),
         )
         for posting in postings:

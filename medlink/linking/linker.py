@@ -15,7 +15,7 @@ from medlink.linking.candidates import NameMatches, find_names
 from medlink.linking.context import DEFAULT_CONTEXT, ContextWeights, rank_together
 from medlink.linking.corrections import Corrections
 from medlink.linking.experience import Experience
-from medlink.linking.ranker import Ranker, rank_concepts
+from medlink.linking.ranker import Ranker, rank_all
 from medlink.linking.settings import DEFAULT_THRESHOLD, LinkerSettings
 from medlink.linking.wording import Rarity
 from medlink.ontology.equivalents import Equivalents
@@ -139,11 +139,12 @@ class Linker:
         """The candidates of each distinct query, empty ones left out."""
         wanted = dict.fromkeys(query for query in normal if query)
         ranked = {query: self._recent[query] for query in wanted if query in self._recent}
-        fresh = {
-            matches.query: rank_concepts(matches, self.lexicon, self.ranker, self.rarity, self.experience)[:DEPTH]
-            for matches in self.find(sorted(wanted.keys() - ranked.keys()))
-        }
-        self._recent.update(fresh)
+        fresh: dict[str, tuple[Candidate, ...]] = {}
+        if unknown := sorted(wanted.keys() - ranked.keys()):
+            found = self.find(unknown)
+            rankings = rank_all(found, self.lexicon, self.ranker, self.rarity, self.experience)
+            fresh = {matches.query: ranking[:DEPTH] for matches, ranking in zip(found, rankings, strict=True)}
+            self._recent.update(fresh)
         return {query: fresh[query] if query in fresh else ranked[query] for query in wanted}
 
     def link(self, mentions: Sequence[Mention]) -> list[Link]:
@@ -151,14 +152,16 @@ class Linker:
 
         The mentions of one document speak for each other's candidates: all that are to count are given at once.
         """
-        self._rank_alone([normalise(mention.query) for mention in mentions])  # one pass of the encoder for all
+        normal = [normalise(mention.query) for mention in mentions]
+        alone = self._rank_alone(normal)  # one pass of the encoder for all
         documents: dict[str, list[int]] = {}
         for place, mention in enumerate(mentions):
             documents.setdefault(mention.doc_id, []).append(place)
         links: dict[int, Link] = {}
         for places in documents.values():
-            ranked = self.rank_document([mentions[place].query for place in places], k=DEPTH)
-            links |= {place: self._decide(mentions[place], found) for place, found in zip(places, ranked, strict=True)}
+            own = {query: alone[query] for place in places if (query := normal[place])}
+            together = rank_together(own, self.lexicon, self.context)
+            links |= {place: self._decide(mentions[place], together.get(normal[place], ())[:DEPTH]) for place in places}
         return [links[place] for place in range(len(mentions))]
 
     def _decide(self, mention: Mention, ranked: tuple[Candidate, ...]) -> Link:

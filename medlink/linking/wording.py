@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from math import log
 
@@ -66,7 +66,18 @@ class Comparison:
     @property
     def values(self) -> tuple[float, ...]:
         """All of them, in their order."""
-        return astuple(self)
+        return (
+            self.same_words,
+            self.query_covered,
+            self.name_covered,
+            self.numbers_missing,
+            self.numbers_added,
+            self.head,
+            self.first,
+            self.letters,
+            self.sorted_letters,
+            self.acronym,
+        )
 
 
 class Rarity:
@@ -76,12 +87,16 @@ class Rarity:
     """
 
     def __init__(self, names: Sequence[str]) -> None:
-        self._n_names = len(names)
-        self._counts: Mapping[str, int] = Counter(stem(word) for name in names for word in set(name.split()))
+        counts = Counter(stem(word) for name in names for word in set(name.split()))
+        n_names = len(names)
+        self._weights: Mapping[str, float] = {
+            stemmed: log((1 + n_names) / (1 + min(count, n_names))) + 1 for stemmed, count in counts.items()
+        }
+        self._highest = log(1 + n_names) + 1
 
     def __call__(self, stemmed: str) -> float:
         """The weight of a stem, 1 or more; that of a new word is the highest."""
-        return log((1 + self._n_names) / (1 + min(self._counts.get(stemmed, 0), self._n_names))) + 1
+        return self._weights.get(stemmed, self._highest)
 
 
 @lru_cache(maxsize=1 << 17)

@@ -38,7 +38,7 @@ Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 # Queries that are encoded and searched together, and documents that are linked together.
-_QUERIES, _DOCUMENTS = 512, 64
+_QUERIES, _DOCUMENTS = 2048, 64
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import exp
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from medlink.linking.context import ContextWeights, gather_choices, rank_together
+from medlink.linking.context import ContextWeights, gather_choices, rank_together, rest_of
+from medlink.linking.ranker import trust
 from medlink.ontology.lexicon import Lexicon
 from medlink.ontology.source import Ontology
 from medlink.records import Candidate, Concept, Name
@@ -54,3 +58,30 @@ def test_unsure_mentions_and_long_queries_bring_in_no_concept(lexicon: Lexicon) 
     assert gather_choices("renal cyst", {"renal cyst": (), "dm": (candidate("D:2", 0.9),)}, lexicon) == []
     assert [choice.candidate.concept_id for choice in gather_choices("dm", alone, lexicon)] == ["D:2"]
     assert rank_together({"dm": (), "cyst": (candidate("D:3", 0.2),)}, lexicon, WEIGHTS)["dm"] == ()
+
+
+IDS, SCORES = ("D:1", "D:2", "D:3"), (0.0, 0.1, 0.3, 0.45, 0.45, 0.9)
+RANKED = st.permutations(IDS).flatmap(
+    lambda ids: st.lists(st.sampled_from(SCORES), max_size=3).map(
+        lambda scores: tuple(map(candidate, ids, sorted(scores, reverse=True)))
+    )
+)
+QUERIES = st.sampled_from(["dm", "rc", "renal cyst", "diabetes", "dystrophia myotonica", "x"])
+
+
+@settings(deadline=None)
+@given(alone=st.dictionaries(QUERIES, RANKED))
+def test_document_is_ranked_as_each_query_by_its_own_choices(
+    lexicon: Lexicon, alone: dict[str, tuple[Candidate, ...]]
+) -> None:
+    expected = dict(alone)
+    for query, candidates in alone.items():
+        choices = gather_choices(query, alone, lexicon)
+        masses = [exp(choice.log_score + WEIGHTS.logit(choice.evidence)) for choice in choices]
+        scored = [
+            replace(choice.candidate, score=round(mass / (sum(masses) + rest_of(candidates)), 6))
+            for choice, mass in zip(choices, masses, strict=True)
+        ]
+        if choices:
+            expected[query] = tuple(sorted(scored, key=lambda one: (-one.score, *trust(one, lexicon))))
+    assert rank_together(alone, lexicon, WEIGHTS) == expected

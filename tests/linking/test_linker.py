@@ -19,7 +19,7 @@ from medlink.linking.candidates import find_names
 from medlink.linking.explain import explain_query
 from medlink.linking.features import FEATURES, Features, describe_matches
 from medlink.linking.linker import Linker
-from medlink.linking.ranker import Ranker, Weights, best_names, raise_own_names
+from medlink.linking.ranker import Ranker, Weights, best_names, raise_own_names, rank_all, rank_concepts, trust
 from medlink.linking.settings import LinkerSettings
 from medlink.records import Link, Mention
 from medlink.text import normalise
@@ -228,6 +228,16 @@ def test_rank_encodes_each_distinct_query_once(linker: Linker) -> None:
     second = fresh.rank(["renal cystss", "seizuress"])
     assert counting.asked == ["renal cystss", "seizuress"]
     assert first[0] == first[1] == second[0]
+
+
+def test_queries_are_ranked_together_as_each_alone(linker: Linker) -> None:
+    found = linker.find(sorted(normalise(query) for query in QUERIES))
+    together = list(rank_all(found, linker.lexicon, linker.ranker, linker.rarity))
+    alone = [rank_concepts(matches, linker.lexicon, linker.ranker, linker.rarity) for matches in found]
+    assert together == alone
+    for ranked in together:
+        assert list(ranked) == sorted(ranked, key=lambda one: (-one.score, *trust(one, linker.lexicon)))
+    assert list(rank_all([], linker.lexicon, linker.ranker, linker.rarity)) == []
 
 
 def test_recent_cache_forgets_the_least_recently_used() -> None:
