@@ -50,10 +50,10 @@ def make_environment(name: str, requirements: Sequence[str]) -> Path:
 
 
 def run_inside(python: Path, module: str, *arguments: str) -> None:
-    """Runs a module of pipelines.bench.rivals with an environment's interpreter.
+    """Runs a module of pipelines.bench.rivals with an environment's interpreter; what it prints is no result.
 
     :raises subprocess.CalledProcessError: when it fails.
     """
     environment = {key: value for key, value in os.environ.items() if key not in _HIDDEN} | {"PYTHONHASHSEED": "0"}
     command = [str(python), "-m", f"pipelines.bench.rivals.{module}", *arguments]
-    subprocess.run(command, check=True, env=environment, cwd=_ROOT)
+    subprocess.run(command, check=True, env=environment, cwd=_ROOT, stdout=sys.stderr)
