@@ -199,6 +199,7 @@ class MedlinkPipe:
         "spans_key": None,
         "top_k": _DEFAULTS.top_k,
         "threshold": _DEFAULTS.threshold,
+        "maps": [],
         "drop": [],
         "keep_branches": [],
         "keep_types": [],
@@ -217,6 +218,7 @@ def make_medlink(
     spans_key: str | None,
     top_k: int,
     threshold: float,
+    maps: list[str],
     drop: list[str],
     keep_branches: list[str],
     keep_types: list[str],
@@ -231,7 +233,7 @@ def make_medlink(
         encoder=encoder,
         pooling=pooling,
         device=device,
-        linking=LinkerSettings(top_k=top_k, threshold=threshold),
+        linking=LinkerSettings(top_k=top_k, threshold=threshold, maps=tuple(maps)),
     )
     selection = Selection(drop=tuple(drop), branches=tuple(keep_branches), types=tuple(keep_types))
     return MedlinkPipe(nlp, name, recipe, MentionSource(spans_key), selection=selection)
