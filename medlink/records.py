@@ -338,6 +338,8 @@ class Ruling:
     :param n_mentions: decided mentions behind it, in ``n_documents`` documents.
     :param annotators: who decided, by name.
     :param last: when the last of them spoke.
+    :param query: what is looked up for the mention: its long form or surface, normalised.
+    :param overruled: what the system had proposed before the annotators said otherwise; empty where they did not.
     """
 
     surface: str
@@ -350,3 +352,5 @@ class Ruling:
     n_documents: int
     annotators: tuple[str, ...]
     last: datetime
+    query: str = ""
+    overruled: str = ""

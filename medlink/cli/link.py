@@ -15,19 +15,30 @@ from tqdm import tqdm
 
 from medlink import __version__
 from medlink.cli.corrections import corrections_option, load_corrections
-from medlink.cli.options import detection_options, linker_options, make_detection, make_recipe
+from medlink.cli.link_log import log_option, recorded
+from medlink.cli.options import (
+    detection_options,
+    linker_options,
+    make_detection,
+    make_recipe,
+    memory_option,
+    threshold_option,
+)
 from medlink.cli.render import show_document
 from medlink.errors import NoteReadError, SettingError
 from medlink.formats.csv_table import write_csv
 from medlink.formats.jsonl import write_jsonl
 from medlink.formats.note_files import NoteOptions
 from medlink.formats.notes import read_notes
-from medlink.formats.writers import WRITERS, check_output, write_links
+from medlink.formats.shard_formats import SHARD_FORMATS
+from medlink.formats.writers import FOLDER_FORMATS, WRITERS, check_note_id, check_output, is_held, write_links
 from medlink.linking.journal import Journal
 from medlink.linking.recipe import Recipe
 from medlink.linking.selection import LinkFilter, Selection, make_filter
 from medlink.linking.settings import LinkerSettings
+from medlink.linking.shards import MANIFEST, ShardFolder, ShardPlan, figures_of
 from medlink.records import Document, LinkedDocument
+from medlink.store.release import BASE
 
 # Formats that can be written to a pipe, note by note.
 STREAMED: dict[str, Callable[[Iterable[LinkedDocument], BinaryIO], None]] = {"jsonl": write_jsonl, "csv": write_csv}
@@ -44,16 +55,23 @@ class Summary:
     n_nil: int = 0
     n_negated: int = 0
     n_dropped: int = 0
+    n_unplaced: int = 0
     n_resumed: int = 0
     skipped: list[str] = field(default_factory=list)
     seconds: float = 0.0
     written: list[str] = field(default_factory=list)
 
-    def count(self, linked: LinkedDocument, *, n_dropped: int) -> None:
+    def resume(self, *, n_notes: int, n_mentions: int, n_links: int, n_negated: int) -> None:
+        """Adds the notes of an interrupted run."""
+        self.n_resumed = self.n_notes = n_notes
+        self.n_links, self.n_nil, self.n_negated = n_links, n_mentions - n_links, n_negated
+
+    def count(self, linked: LinkedDocument, *, n_dropped: int, format: str) -> None:
         """Adds one note."""
         self.n_notes += 1
         self.n_dropped += n_dropped
         for link in linked.links:
+            self.n_unplaced += not is_held(link, format=format)
             self.n_links += link.concept_id is not None
             self.n_nil += link.concept_id is None
             self.n_negated += link.concept_id is not None and link.mention.assertion.negated
@@ -65,7 +83,8 @@ class Summary:
     "-o",
     "--out",
     type=click.Path(path_type=Path),
-    help="File to write, or folder for brat, cas-xmi and cas-json. [default: standard output, as JSONL or CSV]",
+    help=f"File to write, or folder for {', '.join(sorted(FOLDER_FORMATS))}. "
+    "[default: standard output, as JSONL or CSV]",
 )
 @click.option(
     "-f",
@@ -80,13 +99,7 @@ class Summary:
 @click.option(
     "--top-k", default=5, show_default=True, type=click.IntRange(1, 100), help="Candidates to show for each mention."
 )
-@click.option(
-    "--threshold",
-    default=LinkerSettings().threshold,
-    show_default=True,
-    type=click.FloatRange(0, 1),
-    help="A mention whose best score is lower stays without a concept.",
-)
+@threshold_option
 @click.option(
     "--map",
     "maps",
@@ -118,12 +131,21 @@ class Summary:
     help="Write only links to concepts of this semantic type (may be given several times).",
 )
 @detection_options
+@memory_option
+@log_option
 @click.option(
     "--workers",
     default=1,
     show_default=True,
     type=click.IntRange(1),
     help="Processes; the links are the same for any number.",
+)
+@click.option(
+    "--shard-notes",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Write a folder of files of N notes each, with a manifest; --resume then goes on behind the last whole file. "
+    f"For {', '.join(SHARD_FORMATS)}.",
 )
 @click.option("--resume", is_flag=True, help="Go on where an interrupted run with the same settings stopped.")
 @click.option(
@@ -158,10 +180,13 @@ def link(sources: tuple[str, ...], **options: Any) -> None:
         n_workers=options["workers"],
         format=options["format_"],
         show=options["show"],
+        is_logged=options["is_logged"],
     )
     summary, started = Summary(), time.monotonic()
     try:
-        if options["out"] is None:
+        if options["shard_notes"] is not None:
+            _to_shards(request, summary, options["out"], options["shard_notes"], resume=options["resume"])
+        elif options["out"] is None:
             _to_standard_output(request, summary, resume=options["resume"], as_json=options["as_json"])
         else:
             _to_file(request, summary, options["out"], resume=options["resume"])
@@ -187,6 +212,7 @@ class _Request:
     n_workers: int
     format: str
     show: bool
+    is_logged: bool
 
 
 def _to_standard_output(request: _Request, summary: Summary, *, resume: bool, as_json: bool) -> None:
@@ -196,7 +222,8 @@ def _to_standard_output(request: _Request, summary: Summary, *, resume: bool, as
             where="--out",
             expected=f"--out, or one of {', '.join(STREAMED)} without --resume and --json",
         )
-    linked = _chosen(_annotate(_readable(request, summary), request), _make_filter(request), request, summary)
+    linked = _recorded(_annotate(_readable(request, summary), request), request)
+    linked = _chosen(linked, _make_filter(request), request, summary)
     STREAMED[request.format](linked, sys.stdout.buffer)
 
 
@@ -204,15 +231,41 @@ def _to_file(request: _Request, summary: Summary, out: Path, *, resume: bool) ->
     """Links into a journal beside the output, then writes the output in one go: it is whole or absent."""
     check_output(out, format=request.format)
     wanted = _make_filter(request)
-    journal = Journal(out, {"medlink": __version__, "recipe": repr(request.recipe), "sources": repr(request.sources)})
+    run = {"medlink": __version__, "recipe": repr(request.recipe), "sources": repr(request.sources)}
+    journal = Journal(out, run | {"release": Path(request.recipe.release).name or BASE})
     summary.n_resumed = journal.start(resume=resume)
     documents = _readable(request, summary)
     linked = journal.complete(documents, lambda rest: _annotate(rest, request), n_done=summary.n_resumed)
     for _ in _chosen(linked, wanted, request, summary):
         pass
-    chosen = map(wanted.apply, journal.read())
+    chosen = map(wanted.apply, _recorded(journal.read(), request))
     summary.written = [str(path) for path in write_links(chosen, out, format=request.format)]
     journal.remove()
+
+
+def _to_shards(request: _Request, summary: Summary, out: Path | None, n_notes: int, *, resume: bool) -> None:
+    """A file for every so many notes, each whole or absent, with a manifest beside them."""
+    if out is None or request.format not in SHARD_FORMATS:
+        raise SettingError(
+            "shards need a folder and a format of files",
+            where="--shard-notes",
+            expected=f"--out and one of {', '.join(SHARD_FORMATS)}",
+        )
+    wanted = _make_filter(request)
+    run = {
+        "medlink": __version__,
+        # Where the indexes lie and how many cores there are changes no link.
+        "recipe": repr(replace(request.recipe, workspace=Path(), n_threads=1)),
+        "selection": repr(request.selection),
+    }
+    shards = ShardFolder(out, ShardPlan(request.format, n_notes, run), request.sources)
+    shards.start(resume=resume)
+    summary.resume(**figures_of(shards.finished))
+    for path in shards.complete(
+        _readable(request, summary), lambda rest: _chosen(_annotate(rest, request), wanted, request, summary)
+    ):
+        summary.written.append(str(path))
+    summary.written.append(str(out / MANIFEST))
 
 
 def _annotate(documents: Iterable[Document], request: _Request) -> Iterator[LinkedDocument]:
@@ -221,6 +274,11 @@ def _annotate(documents: Iterable[Document], request: _Request) -> Iterator[Link
     )
 
     return annotate(documents, request.recipe, n_workers=request.n_workers, show_progress=sys.stderr.isatty())
+
+
+def _recorded(linked: Iterable[LinkedDocument], request: _Request) -> Iterator[LinkedDocument]:
+    """The documents, which go into the link log on their way: all of their links, also those that are not wanted."""
+    return recorded(linked, request.recipe) if request.is_logged else iter(linked)
 
 
 def _make_filter(request: _Request) -> LinkFilter:
@@ -237,6 +295,7 @@ def _readable(request: _Request, summary: Summary) -> Iterator[Document]:
             summary.skipped.append(str(item))
             click.echo(f"Skipped: {item}", err=True)
         else:
+            check_note_id(item.id, format=request.format)
             yield item
 
 
@@ -246,7 +305,7 @@ def _chosen(
     """The documents with the links that are wanted, counted and shown."""
     for document in tqdm(linked, desc="linking", unit="note", disable=None):
         chosen = wanted.apply(document)
-        summary.count(chosen, n_dropped=len(document.links) - len(chosen.links))
+        summary.count(chosen, n_dropped=len(document.links) - len(chosen.links), format=request.format)
         if request.show:
             show_document(chosen)
         yield chosen
@@ -264,6 +323,8 @@ def _report(summary: Summary, *, as_json: bool) -> None:
         f"{summary.seconds:.1f} s",
         err=True,
     )
+    if summary.n_unplaced:
+        click.echo(f"The format has no place for {summary.n_unplaced} of the mentions; they are not in it.", err=True)
     for path in summary.written[:5]:
         click.echo(f"Wrote {path}", err=True)
     if len(summary.written) > 5:

@@ -12,15 +12,23 @@ from medlink.formats.atomic import check_new_file, check_new_folder, new_file, n
 from medlink.formats.brat import write_brat
 from medlink.formats.csv_table import write_csv
 from medlink.formats.doccano import write_doccano
+from medlink.formats.fhir import is_held as is_held_by_fhir
+from medlink.formats.fhir import write_fhir
 from medlink.formats.jsonl import write_jsonl
 from medlink.formats.label_studio import write_label_studio
+from medlink.formats.link_table import write_parquet
 from medlink.formats.medcattrainer import write_medcattrainer
+from medlink.formats.note_nlp import note_number, write_note_nlp_csv, write_note_nlp_parquet
+from medlink.formats.phenopackets import is_held as is_held_by_phenopackets
+from medlink.formats.phenopackets import write_phenopackets
 from medlink.formats.prodigy import write_prodigy
 from medlink.formats.pubtator import write_pubtator
-from medlink.records import LinkedDocument
+from medlink.records import Link, LinkedDocument
 
 #: The formats that are a folder of files.
-FOLDER_FORMATS = frozenset({"brat", "cas-xmi", "cas-json"})
+FOLDER_FORMATS = frozenset({"brat", "cas-xmi", "cas-json", "phenopackets"})
+#: The formats whose notes have numbers for ids.
+NUMBERED_FORMATS = frozenset({"omop-csv", "omop-parquet"})
 
 Writer = Callable[[Iterable[LinkedDocument], Path], tuple[Path, ...]]
 
@@ -44,6 +52,17 @@ def write_links(links: Iterable[LinkedDocument], path: Path, *, format: str) -> 
 def check_output(path: Path, *, format: str) -> None:
     """Raises :class:`SettingError` where :func:`write_links` would refuse the path: to be asked before long work."""
     (check_new_folder if format in FOLDER_FORMATS else check_new_file)(path)
+
+
+def check_note_id(doc_id: str, *, format: str) -> None:
+    """Raises :class:`SettingError` where a format cannot name the note: to be asked before it is linked."""
+    if format in NUMBERED_FORMATS:
+        note_number(doc_id)
+
+
+def is_held(link: Link, *, format: str) -> bool:
+    """Whether a format has a place for the link; all but those for patient records have one for every link."""
+    return format not in _HOLDS or _HOLDS[format](link)
 
 
 def _to_file(write: Callable[[Iterable[LinkedDocument], BinaryIO], None]) -> Writer:
@@ -88,4 +107,10 @@ WRITERS: dict[str, Writer] = {
     "bioc-json": _to_file(_late("bioc", "write_bioc_json")),
     "cas-xmi": _to_folder(_late("cas", "write_cas_xmi")),
     "cas-json": _to_folder(_late("cas", "write_cas_json")),
+    "parquet": _to_file(write_parquet),
+    "omop-csv": _to_file(write_note_nlp_csv),
+    "omop-parquet": _to_file(write_note_nlp_parquet),
+    "fhir": _to_file(write_fhir),
+    "phenopackets": _to_folder(write_phenopackets),
 }
+_HOLDS: dict[str, Callable[[Link], bool]] = {"fhir": is_held_by_fhir, "phenopackets": is_held_by_phenopackets}

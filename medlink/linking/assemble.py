@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import logging
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from medlink import __version__
 from medlink.detection.attributes import SPANS_KEY
@@ -12,24 +15,25 @@ from medlink.detection.pipeline import build_detector
 from medlink.encoder.loading import load_encoder
 from medlink.encoder.protocol import Encoder
 from medlink.encoder.transformer import EncoderSettings, fastest_dtype
-from medlink.errors import ArtifactError
 from medlink.index.name_index import NameIndex
 from medlink.linking.annotator import Annotator
+from medlink.linking.indexes import name_vectors, obtain_index
 from medlink.linking.linker import Linker
+from medlink.linking.parts import parts_of
 from medlink.linking.ranker import default_ranker
 from medlink.linking.recipe import Recipe
+from medlink.linking.remembering import remember
 from medlink.ontology.catalogue import Catalogue, Entry, default_folder, load_ontology, source_path
 from medlink.ontology.joining import JOINT, join_ontologies
-from medlink.ontology.lexicon import Lexicon, with_names
+from medlink.ontology.lexicon import Lexicon, extended_lexicon, with_names
 from medlink.ontology.persistence import normaliser_hash, read_lexicon, write_lexicon
 from medlink.ontology.readers import format_of, hash_source
-from medlink.store.artifacts import Facts, obtain_artifact
+from medlink.store.artifacts import Facts, obtain_artifact, read_manifest
+from medlink.store.logged import Run, Target
+from medlink.store.vectors import VectorStore
 from medlink.store.workspace import Workspace
 
-logger = logging.getLogger(__name__)
-
 LEXICON_KIND = "lexicon.v1"
-INDEX_KIND = "name-index.v1"
 
 
 def load_annotator(recipe: Recipe, *, show_progress: bool = False) -> Annotator:
@@ -38,9 +42,10 @@ def load_annotator(recipe: Recipe, *, show_progress: bool = False) -> Annotator:
 
 
 def make_annotator(recipe: Recipe, linker: Linker) -> Annotator:
-    """The annotator of a ready linker; it finds what the linker's lexicon names, and wordings annotators confirmed."""
-    names = linker.corrections.new_names(linker.lexicon)
-    detector = build_detector(with_names(linker.lexicon, names), settings=recipe.detection)
+    """The annotator of a ready linker; it finds what the ontology names, and wordings that annotators decided alike."""
+    lexicon = linker.ontology or linker.lexicon
+    names = linker.corrections.new_names(lexicon)
+    detector = build_detector(with_names(lexicon, names), settings=recipe.detection)
     return Annotator(detector, linker, spans_key=SPANS_KEY if recipe.detection.nested else None)
 
 
@@ -55,16 +60,43 @@ def link_to(recipe: Recipe, lexicon: Lexicon, *, show_progress: bool = False) ->
 
 
 def make_linker(recipe: Recipe, lexicon: Lexicon, index: NameIndex) -> Linker:
-    """The linker of ready parts.
+    """The linker of ready lexicon and index, with the parts of the recipe's release.
+
+    What annotators called by a concept is a name of it from now on, beside the ontology's own.
 
     :param index: of the lexicon's names under the recipe's encoder.
+    :raises ArtifactError: when the release is missing or damaged.
     """
+    parts, settings = parts_of(recipe), recipe.linking
     encoder = _encoder(recipe)
-    ranker = default_ranker(len(encoder.towers))
-    linker = Linker(lexicon, index, encoder, ranker, recipe.linking, recipe.corrections)
+    if recipe.remembers:
+        encoder = remember(encoder, VectorStore(Workspace(recipe.workspace).vectors))
+    aliases = recipe.corrections.aliases(lexicon)
+    extended = extended_lexicon(lexicon, aliases)
+    linker = Linker(
+        extended,
+        _extend(index, extended.names[len(lexicon.names) :], recipe),
+        encoder,
+        parts.ranker or default_ranker(len(encoder.towers)),
+        settings if settings.threshold is not None else replace(settings, threshold=parts.settings.threshold),
+        corrections=recipe.corrections,
+        context=parts.context,
+        adapter=parts.adapter,
+        release_folder=parts.release,
+        ontology=lexicon,
+    )
     if recipe.linking.maps:
         _ = linker.equivalents  # an unknown system is told before any note is read
     return linker
+
+
+def _extend(index: NameIndex, aliases: Sequence[str], recipe: Recipe) -> NameIndex:
+    """The index with annotators' wordings behind its names."""
+    if not aliases:
+        return index
+    encoder = _encoder(recipe, dtype=fastest_dtype(recipe.device))
+    vectors = name_vectors(aliases, encoder, Workspace(recipe.workspace), label="aliases")
+    return index.extended(aliases, vectors.take(np.arange(len(aliases))).astype(np.float32))
 
 
 def load_lexicon(recipe: Recipe, *, show_progress: bool = False) -> Lexicon:
@@ -74,6 +106,19 @@ def load_lexicon(recipe: Recipe, *, show_progress: bool = False) -> Lexicon:
     all of them.
     """
     return _load(recipe, whole=False, show_progress=show_progress)
+
+
+def describe_run(recipe: Recipe) -> Run:
+    """What the links of a recipe depend on, but for the release, which every link names."""
+    facts = read_manifest(_obtain_lexicon(recipe), kind=LEXICON_KIND).facts
+    return Run(
+        target=Target(str(facts["ontology"]), branches_of(recipe)),
+        release="",
+        ontology_version=str(facts["version"]),
+        content_hash=str(facts["content_hash"]),
+        corrections=recipe.corrections.fingerprint,
+        threshold=recipe.linking.threshold,
+    )
 
 
 def load_whole_lexicon(recipe: Recipe, *, show_progress: bool = False) -> Lexicon:
@@ -98,11 +143,16 @@ def _sources(recipe: Recipe) -> tuple[Entry | Path, ...]:
     return tuple(found)
 
 
+def _load(recipe: Recipe, *, whole: bool, show_progress: bool) -> Lexicon:
+    return read_lexicon(_obtain_lexicon(recipe, whole=whole, show_progress=show_progress))
+
+
 def _branches(source: Entry | Path) -> tuple[str, ...]:
     return () if isinstance(source, Path) else source.branch
 
 
-def _load(recipe: Recipe, *, whole: bool, show_progress: bool) -> Lexicon:
+def _obtain_lexicon(recipe: Recipe, *, whole: bool = False, show_progress: bool = False) -> Path:
+    """The folder of a lexicon, made where it is missing."""
     sources = _sources(recipe)
     kept = () if whole else recipe.branches
     cuts = [() if whole or kept else _branches(source) for source in sources]
@@ -131,7 +181,7 @@ def _load(recipe: Recipe, *, whole: bool, show_progress: bool) -> Lexicon:
         }
 
     obtain_artifact(folder, fill, kind=LEXICON_KIND)
-    return read_lexicon(folder)
+    return folder
 
 
 def _file_of(source: Entry | Path) -> Path:
@@ -150,47 +200,17 @@ def load_index(lexicon: Lexicon, recipe: Recipe, *, show_progress: bool = False)
     """The index of a lexicon's names under a recipe's encoder, from the workspace if it is there, else built."""
     # Names in the fastest number format, as there are many; queries always in the exact one, as links depend on them.
     encoder = _encoder(recipe, dtype=fastest_dtype(recipe.device))
-    folder = index_folder(lexicon, encoder, Workspace(recipe.workspace))
-    return obtain_index(folder, lexicon, encoder, show_progress=show_progress)
-
-
-def index_folder(lexicon: Lexicon, encoder: Encoder, workspace: Workspace) -> Path:
-    """Where the index of these names and this encoder is kept."""
-    names = hashlib.sha256("\n".join(lexicon.names).encode()).hexdigest()
-    return workspace.indexes / _key(lexicon.ontology_name, names, encoder.fingerprint)
-
-
-def obtain_index(folder: Path, lexicon: Lexicon, encoder: Encoder, *, show_progress: bool = False) -> NameIndex:
-    """The index in a folder, built there first where it is missing or damaged.
-
-    What was built is used as it is, so somebody who deletes the folder meanwhile costs no work and no answer.
-    """
-    built: list[NameIndex] = []
-
-    def fill(target: Path) -> Facts:
-        if not built:
-            logger.info("encoding %d names of %s", len(lexicon.names), lexicon.ontology_name)
-            built.append(NameIndex.build(lexicon.names, encoder.encode(lexicon.names, show_progress=show_progress)))
-        return built[0].write(target) | {
-            "medlink": __version__,
-            "ontology": lexicon.ontology_name,
-            "ontology_version": lexicon.version,
-            "encoder": encoder.fingerprint,
-            "n_names": len(lexicon.names),
-        }
-
-    for _ in range(3):
-        obtain_artifact(folder, fill, kind=INDEX_KIND)
-        try:
-            return built[0] if built else NameIndex.read(folder)
-        except FileNotFoundError:
-            continue  # deleted between check and reading: build it
-    raise ArtifactError("the index is deleted again and again while it is read", where=str(folder))
+    place = Workspace(recipe.workspace)
+    return obtain_index(lexicon, encoder, place, kind=recipe.index, show_progress=show_progress)
 
 
 def _encoder(recipe: Recipe, *, dtype: str = "float32") -> Encoder:
-    settings = EncoderSettings(pooling=recipe.pooling, device=recipe.device, dtype=dtype, n_threads=recipe.n_threads)
-    return load_encoder(recipe.encoder, settings)
+    """The encoder of names: no adapter is in it."""
+    parts = parts_of(recipe)
+    settings = EncoderSettings(
+        pooling=parts.settings.pooling, device=recipe.device, dtype=dtype, n_threads=recipe.n_threads
+    )
+    return load_encoder(parts.encoder, settings)
 
 
 def _safe_name(file: Path) -> str:

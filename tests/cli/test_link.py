@@ -68,11 +68,27 @@ def test_link_writes_one_line_a_note(notes: Path, options: list[str], tmp_path: 
 @pytest.mark.parametrize("format_", [name for name in WRITERS if name != "jsonl"])
 def test_link_writes_every_format(notes: Path, options: list[str], tmp_path: Path, format_: str) -> None:
     out = tmp_path / "out"
+    for number, name in enumerate(NOTES):
+        (notes / f"{name}.txt").rename(notes / f"{number}.txt")  # OMOP wants numbers
     result = run("link", notes, "--out", out, "--format", format_, *options, "--json")
     assert result.exit_code == 0, result.output
     summary = json.loads(result.stdout)
     assert (summary["n_notes"], summary["n_links"], summary["n_negated"]) == (3, 4, 2)
     assert all(Path(path).is_file() for path in summary["written"])
+
+
+def test_link_refuses_names_where_omop_wants_numbers(notes: Path, options: list[str], tmp_path: Path) -> None:
+    result = run("link", notes, "--out", tmp_path / "out.csv", "--format", "omop-csv", *options)
+    assert result.exit_code == 1
+    assert "note 'a': OMOP's NOTE_NLP needs notes whose ids are numbers" in result.output
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_link_says_what_a_format_has_no_place_for(options: list[str], tmp_path: Path) -> None:
+    note = b"Mother has seizures. She denies renal cysts. Return if seizures."
+    result = run("link", "-", "--out", tmp_path / "out", "--format", "phenopackets", *options, stdin=note)
+    assert result.exit_code == 0, result.output
+    assert "The format has no place for 2 of the mentions" in result.output
 
 
 def test_link_reads_standard_input_and_writes_standard_output(options: list[str]) -> None:
@@ -222,6 +238,40 @@ def test_link_refuses_what_makes_no_sense(
     assert not (tmp_path / "x").exists()
 
 
+def test_link_writes_shards_that_hold_what_one_file_holds(notes: Path, options: list[str], tmp_path: Path) -> None:
+    run("link", notes, "--out", tmp_path / "one.jsonl", *options)
+    result = run("link", notes, "--out", tmp_path / "shards", "--shard-notes", "2", *options, "--json")
+    assert result.exit_code == 0, result.output
+    parts = sorted((tmp_path / "shards").glob("part-*.jsonl"))
+    assert b"".join(part.read_bytes() for part in parts) == (tmp_path / "one.jsonl").read_bytes()
+    assert json.loads(result.stdout)["written"] == [*map(str, parts), str(tmp_path / "shards" / "manifest.json")]
+
+
+def test_link_resumes_shards(notes: Path, options: list[str], tmp_path: Path) -> None:
+    command = ["link", str(notes), "--out", str(tmp_path / "shards"), "--format", "parquet", "--shard-notes", "1"]
+    command += options
+    run(*command)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "shards").iterdir()}
+    (tmp_path / "shards" / "part-00001.parquet").unlink()
+    result = run(*command, "--resume", "--json")
+    assert result.exit_code == 0, result.output
+    summary = json.loads(result.stdout)
+    assert (summary["n_notes"], summary["n_resumed"], summary["n_links"], summary["n_negated"]) == (3, 2, 4, 2)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "shards").iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--shard-notes", "2"], ["--shard-notes", "2", "--format", "brat", "--out", "x"]]
+)
+def test_link_refuses_shards_without_a_folder_or_format_for_them(
+    notes: Path, options: list[str], tmp_path: Path, arguments: list[str]
+) -> None:
+    result = run("link", notes, *options, *(str(tmp_path / "x") if a == "x" else a for a in arguments))
+    assert result.exit_code == 1
+    assert "shards need a folder" in result.output
+    assert not (tmp_path / "x").exists()
+
+
 # A shell that starts a job in the background makes it ignore Ctrl-C, and so all its children.
 RUN = """
 import signal
@@ -266,3 +316,23 @@ def test_link_resumes_to_the_same_bytes(options: list[str], tmp_path: Path, how:
     assert json.loads(result.stdout)["n_resumed"] >= 40
     assert cut.read_bytes() == whole.read_bytes()
     assert not os.path.lexists(tmp_path / ".cut.jsonl.unfinished")
+
+
+@pytest.mark.slow
+def test_link_killed_resumes_shards_to_the_same_bytes(options: list[str], tmp_path: Path) -> None:
+    notes = tmp_path / "many.jsonl"
+    texts = [f"Note {i}: renal cysts, seizure {i} and kidney cyst. " * 5 for i in range(400)]
+    notes.write_text("".join(json.dumps({"id": i, "text": t}) + "\n" for i, t in enumerate(texts)), encoding="utf-8")
+    common = ["link", str(notes), "--format", "parquet", "--shard-notes", "50", *options]
+    assert run(*common, "--out", tmp_path / "whole").exit_code == 0
+    process = start([*common, "--out", str(tmp_path / "cut"), "--workers", "2"])
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline and not list((tmp_path / "cut").glob("part-00001*")):
+        time.sleep(0.01)
+    process.kill()
+    process.wait(60)
+    result = run(*common, "--out", tmp_path / "cut", "--resume", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["n_resumed"] >= 100
+    whole, cut = ({p.name: p.read_bytes() for p in (tmp_path / name).iterdir()} for name in ("whole", "cut"))
+    assert cut == whole

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import strategies as st
 
+from medlink.formats.writers import NUMBERED_FORMATS
 from medlink.records import Assertion, Candidate, Document, Link, LinkedDocument, Mention
 
 SEIZURE = Candidate("HP:0001250", "Seizure", "fits", 1.0, 0.8125, 0.9731)
@@ -68,6 +71,21 @@ FORMULA = _linked(
     make_link(_FORMULA, "@fits", SEIZURE, nil=True),
 )
 DOCUMENTS = (WARD, UNICODE, EMPTY, FORMULA)
+
+
+def numbered(linked: LinkedDocument, number: int) -> LinkedDocument:
+    """The document with a number for its id, as OMOP has it."""
+    document = replace(linked.document, id=str(number))
+    links = tuple(replace(link, mention=replace(link.mention, doc_id=document.id)) for link in linked.links)
+    return LinkedDocument(document, links)
+
+
+def documents_for(format: str) -> tuple[LinkedDocument, ...]:
+    """The shared documents with ids that a format takes."""
+    if format in NUMBERED_FORMATS:
+        return tuple(numbered(linked, number) for number, linked in enumerate(DOCUMENTS, start=1))
+    return DOCUMENTS
+
 
 _SCORES = st.integers(0, 10_000).map(lambda n: n / 10_000)
 _WORDS = st.text(min_size=1, max_size=8)

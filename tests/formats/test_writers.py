@@ -13,7 +13,7 @@ from medlink.formats.note_files import NoteOptions
 from medlink.formats.notes import read_notes
 from medlink.formats.writers import FOLDER_FORMATS, WRITERS, write_links
 from medlink.records import LinkedDocument
-from tests.formats.samples import DOCUMENTS, FORMULA, UNICODE, WARD
+from tests.formats.samples import DOCUMENTS, FORMULA, UNICODE, WARD, documents_for
 
 FORMATS = list(WRITERS)
 
@@ -24,22 +24,22 @@ def _contents(path: Path) -> dict[str, bytes]:
     return {str(p.relative_to(path)): p.read_bytes() for p in sorted(path.rglob("*")) if p.is_file()}
 
 
-def _broken() -> Iterator[LinkedDocument]:
-    yield WARD
+def _broken(format: str) -> Iterator[LinkedDocument]:
+    yield documents_for(format)[0]
     raise KeyboardInterrupt
 
 
 def test_writers_are_these() -> None:
     assert FORMATS == [
         "jsonl", "csv", "brat", "pubtator", "docbin", "html", "prodigy", "label-studio", "medcattrainer", "doccano",
-        "bioc", "bioc-json", "cas-xmi", "cas-json",
+        "bioc", "bioc-json", "cas-xmi", "cas-json", "parquet", "omop-csv", "omop-parquet", "fhir", "phenopackets",
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_write_links_returns_every_file_it_wrote_and_leaves_no_other(tmp_path: Path, format: str) -> None:
     target = tmp_path / "new" / "out"
-    written = write_links(iter(DOCUMENTS), target, format=format)
+    written = write_links(iter(documents_for(format)), target, format=format)
     assert sorted(written) == sorted(path for path in tmp_path.rglob("*") if path.is_file())
     assert len(set(written)) == len(written)
     assert all(path == target or path.is_relative_to(target) for path in written)
@@ -47,8 +47,8 @@ def test_write_links_returns_every_file_it_wrote_and_leaves_no_other(tmp_path: P
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_write_links_gives_the_same_bytes_again(tmp_path: Path, format: str) -> None:
-    write_links(DOCUMENTS, tmp_path / "a", format=format)
-    write_links(list(DOCUMENTS), tmp_path / "b", format=format)
+    write_links(documents_for(format), tmp_path / "a", format=format)
+    write_links(list(documents_for(format)), tmp_path / "b", format=format)
     assert list(_contents(tmp_path / "a").values()) == list(_contents(tmp_path / "b").values())
 
 
@@ -56,14 +56,14 @@ def test_write_links_gives_the_same_bytes_again(tmp_path: Path, format: str) -> 
 def test_write_links_of_nothing_is_a_whole_file(tmp_path: Path, format: str) -> None:
     written = write_links((), tmp_path / "out", format=format)
     assert all(path.is_file() for path in written)
-    assert written or format == "cas-json"  # a folder with a file per note and no other
+    assert written or format in ("cas-json", "phenopackets")  # folders with a file per note and no other
     assert (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_write_links_interrupted_leaves_nothing(tmp_path: Path, format: str) -> None:
     with pytest.raises(KeyboardInterrupt):
-        write_links(_broken(), tmp_path / "out", format=format)
+        write_links(_broken(format), tmp_path / "out", format=format)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -72,7 +72,7 @@ def test_write_links_interrupted_keeps_the_older_file(tmp_path: Path, format: st
     target = tmp_path / "out"
     target.write_text("older")
     with pytest.raises(KeyboardInterrupt):
-        write_links(_broken(), target, format=format)
+        write_links(_broken(format), target, format=format)
     assert _contents(tmp_path) == {"out": b"older"}
 
 

@@ -23,9 +23,11 @@ def fresh(recipe: Recipe, tmp_path: Path) -> Recipe:
     return replace(recipe, workspace=tmp_path / "workspace")
 
 
-def index_of(recipe: Recipe) -> Path:
-    (folder,) = [path for path in (recipe.workspace / "indexes").iterdir() if not path.name.startswith(".")]
-    return folder
+def parts_of(recipe: Recipe) -> dict[str, Path]:
+    """The folders of an index's parts, by the folder they are kept in."""
+    found = [path for path in (recipe.workspace / "indexes").glob("*/*") if not path.name.startswith(".")]
+    assert len({path.parent for path in found}) == len(found)
+    return {path.parent.name: path for path in found}
 
 
 def built_at(folder: Path) -> int:
@@ -34,15 +36,28 @@ def built_at(folder: Path) -> int:
 
 def test_load_linker_builds_once(fresh: Recipe) -> None:
     first = load_linker(fresh).rank(["cleft"])
-    stamp = built_at(index_of(fresh))
+    stamps = {part: built_at(folder) for part, folder in parts_of(fresh).items()}
+    assert stamps.keys() == {"ngrams", "vectors"}
     assert load_linker(fresh).rank(["cleft"]) == first
-    assert built_at(index_of(fresh)) == stamp
+    assert {part: built_at(folder) for part, folder in parts_of(fresh).items()} == stamps
 
 
-@pytest.mark.parametrize("file", ["vectors.npy", "ngram_postings.npz", "ngrams.json", "ngram_idf.npy", "manifest.json"])
+@pytest.mark.parametrize(
+    "file",
+    [
+        "vectors/vectors.npy",
+        "vectors/names.npy",
+        "vectors/manifest.json",
+        "ngrams/ngram_rows.npy",
+        "ngrams/ngrams.json",
+        "ngrams/ngram_idf.npy",
+        "ngrams/manifest.json",
+    ],
+)
 def test_load_linker_rebuilds_a_truncated_index(fresh: Recipe, file: str) -> None:
     first = load_linker(fresh).rank(["cleft"])
-    path = index_of(fresh) / file
+    part, name = file.split("/")
+    path = parts_of(fresh)[part] / name
     os.truncate(path, path.stat().st_size // 2)
     assert load_linker(fresh).rank(["cleft"]) == first
     assert path.stat().st_size > 0
@@ -106,7 +121,7 @@ def test_two_processes_build_the_same_index_at_once(fresh: Recipe) -> None:
     outputs = [builder.communicate(timeout=120)[0] for builder in builders]
     assert [builder.returncode for builder in builders] == [0, 0]
     assert outputs[0] == outputs[1] != ""
-    assert index_of(fresh).is_dir()
+    assert parts_of(fresh).keys() == {"ngrams", "vectors"}
 
 
 def test_portable_linker_links_without_ontology_or_workspace(fresh: Recipe, tmp_path: Path) -> None:
