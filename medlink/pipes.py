@@ -237,6 +237,7 @@ def _remove_own(folder: Path, process: int) -> None:
         "spans_key": None,
         "top_k": _DEFAULTS.top_k,
         "threshold": None,
+        "maps": [],
         "drop": [],
         "keep_branches": [],
         "keep_types": [],
@@ -256,6 +257,7 @@ def make_medlink(
     spans_key: str | None,
     top_k: int,
     threshold: float | None,
+    maps: list[str],
     drop: list[str],
     keep_branches: list[str],
     keep_types: list[str],
@@ -272,7 +274,7 @@ def make_medlink(
         branches=tuple(branches),
         pooling=pooling,
         device=device,
-        linking=LinkerSettings(top_k=top_k, threshold=threshold),
+        linking=LinkerSettings(top_k=top_k, threshold=threshold, maps=tuple(maps)),
     )
     selection = Selection(drop=tuple(drop), branches=tuple(keep_branches), types=tuple(keep_types))
     chosen = ChosenModel(release, encoder)

@@ -115,6 +115,12 @@ def test_nil_has_an_empty_id(config: dict[str, Any]) -> None:
     assert ent._.medlink.concept_id is None
 
 
+def test_component_gives_the_ids_of_other_systems(config: dict[str, Any]) -> None:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("medlink", config={**config, "maps": ["umls"]})
+    assert [ent._.medlink.equivalents for ent in nlp("A seizure.").ents] == [("UMLS:C0036572",)]
+
+
 def test_pipe_gives_what_call_gives(nlp: Language) -> None:
     texts = [TEXT, "", "Seizure.", TEXT, "cleft lip"]
     together = [links_of(doc) for doc in nlp.pipe(texts, batch_size=2)]

@@ -15,8 +15,8 @@ from typing import Any
 from medlink.errors import OntologyFormatError, SettingError
 from medlink.ontology.catalogue import NAME_PATTERN, Entry, Source, read_manifest, source_path
 from medlink.ontology.lexicon import Lexicon
-from medlink.ontology.parts import Release, pack_release
 from medlink.ontology.readers import FORMATS, format_of, reader_of
+from medlink.ontology.release import Release, pack_release
 from medlink.ontology.source import hash_file
 
 
@@ -73,6 +73,8 @@ def add_ontology(path: Path, name: str, folder: Path, *, options: AddOptions | N
 def _examine(path: Path, name: str, options: AddOptions) -> tuple[Entry, str]:
     """The entry of a file or folder that proves readable, and the hash of what was read."""
     chosen = options.format or format_of(path)
+    if path.is_dir() and chosen in FORMATS and not FORMATS[chosen].files:
+        raise SettingError(f"an ontology in the format {chosen!r} is one file", where=str(path), got="a folder")
     known = options.described
     reading = dict(options.options) or (known.options if known and known.format == chosen else {})
     ontology = reader_of(chosen, reading)(path, name=name, show_progress=options.show_progress)

@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any, Final
 
-from medlink.ontology.parts import Release
+from medlink.ontology.release import Release
 from medlink.ontology.source import Ontology, distinct_synonyms, sort_concepts
 from medlink.records import TYPE_SEPARATOR, Concept, Name, Scope
 

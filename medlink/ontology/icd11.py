@@ -15,7 +15,8 @@ from tqdm import tqdm
 
 from medlink.ontology.drafts import Draft, Drafts
 from medlink.ontology.options import ReaderOptions
-from medlink.ontology.parts import Release, part_lines
+from medlink.ontology.parts import part_lines
+from medlink.ontology.release import Release
 from medlink.ontology.source import Ontology, tidy
 
 PREFIX = "ICD11"

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from medlink.errors import OntologyFormatError
 from medlink.ontology.drafts import Draft, Drafts
 from medlink.ontology.options import ReaderOptions
-from medlink.ontology.parts import Release
+from medlink.ontology.release import Release
 from medlink.ontology.source import Ontology, tidy
 from medlink.ontology.xml_stream import iterate_records
 from medlink.records import Scope

@@ -11,7 +11,7 @@ from typing import Final
 from medlink.ontology.drafts import Draft, Drafts
 from medlink.ontology.iris import curie_of, local_name, short_version
 from medlink.ontology.options import ReaderOptions
-from medlink.ontology.parts import Release
+from medlink.ontology.release import Release
 from medlink.ontology.source import Ontology, tidy
 from medlink.records import Scope
 

@@ -15,7 +15,8 @@ from medlink.extras import import_extra
 from medlink.ontology.drafts import Draft, Drafts
 from medlink.ontology.iris import curie_of, local_name
 from medlink.ontology.obo_terms import SYNONYMS, GraphOptions, Header, collect, describe, kind_of
-from medlink.ontology.parts import Part, Release
+from medlink.ontology.parts import Part
+from medlink.ontology.release import Release
 from medlink.ontology.source import Ontology, tidy
 
 TRIPLES = "*.owl"

@@ -28,7 +28,8 @@ from medlink.ontology.icd10cm import read_icd10cm
 from medlink.ontology.name_lines import read_name_lines
 from medlink.ontology.obo import read_obo
 from medlink.ontology.options import ReaderOptions, make_options
-from medlink.ontology.parts import ARCHIVES, Release, list_parts
+from medlink.ontology.parts import ARCHIVES, list_parts
+from medlink.ontology.release import Release
 from medlink.ontology.source import Ontology, OntologyReader, hash_file, read_lines
 from medlink.ontology.table import read_table
 

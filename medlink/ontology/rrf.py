@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from medlink.errors import OntologyFormatError
 from medlink.ontology.drafts import Drafts
-from medlink.ontology.parts import Release
+from medlink.ontology.release import Release
 
 # Sources whose codes the field writes with another prefix than NLM's abbreviation.
 _PREFIXES = {"MSH": "MESH", "SNOMEDCT_US": "SNOMEDCT", "LNC": "LOINC", "MDR": "MEDDRA", "HPO": "HP", "RXNORM": "RXNORM"}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from medlink.ontology.drafts import Draft, Drafts
 from medlink.ontology.options import ReaderOptions
-from medlink.ontology.parts import Release
+from medlink.ontology.release import Release
 from medlink.ontology.rrf import add_types, cross_reference, read_atoms, read_parents, read_rows
 from medlink.ontology.source import Ontology, tidy
 

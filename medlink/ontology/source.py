@@ -24,13 +24,13 @@ GZIP_MAGIC = b"\x1f\x8b"
 
 @dataclass(frozen=True, slots=True)
 class Ontology:
-    """An ontology as read from one source file.
+    """An ontology as read from one file or release, or joined from several.
 
     :param name: its key in the catalogue, such as ``hpo``.
     :param title: its name for people.
     :param version: the release date, or whatever the file gives as its version; ``sha256:…`` where it gives none.
     :param licence: the licence or its address, as the file states it; empty where it does not.
-    :param sha256: of the source file, in hexadecimal.
+    :param sha256: of the source, in hexadecimal: of a file, or of the files of a folder that are used.
     :param concepts: sorted by id, each id once; obsolete ones included.
     """
 

@@ -48,6 +48,15 @@ def test_keeps_what_is_of_one_of_the_types_and_in_the_branch(tiny_lexicon: Lexic
     assert [inside.keeps(_link(concept)) for concept in (RENAL, KIDNEY_BRANCH, HEART_ATTACK)] == [False, True, False]
 
 
+def test_a_concept_of_several_types_is_kept_for_each(tiny_lexicon: Lexicon) -> None:
+    concepts = tiny_lexicon.ontology.concepts
+    typed = tuple(replace(c, semantic_type="chemical|drug" if c.id == RENAL else "x") for c in concepts)
+    lexicon = Lexicon(replace(tiny_lexicon.ontology, concepts=typed))
+    for kind in ("chemical", "drug"):
+        wanted = make_filter(Selection(types=(kind,)), lambda: lexicon)
+        assert [wanted.keeps(_link(concept)) for concept in (RENAL, HEART_ATTACK)] == [True, False]
+
+
 def test_apply_keeps_order_and_text() -> None:
     document = Document("d", "cyst")
     linked = LinkedDocument(document, (_link(RENAL), _link(RENAL, "negated"), _link(None)))

@@ -114,3 +114,8 @@ def test_format_of_a_folder_without_a_release_says_so(tmp_path: Path) -> None:
     (tmp_path / "2024ab-1-meta.txt").touch()
     with pytest.raises(UnknownNameError, match=r"no release of a known format in here; expected UMLS.*SNOMED CT"):
         format_of(tmp_path)
+
+
+def test_a_folder_is_not_added_in_a_format_of_one_file(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="an ontology in the format 'gilda' is one file"):
+        add_ontology(tmp_path, "x", tmp_path / "own", options=AddOptions(format="gilda"))

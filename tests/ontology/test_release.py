@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from medlink.errors import OntologyFormatError
-from medlink.ontology.parts import Release, hash_release, pack_release
+from medlink.ontology.release import Release, hash_release, pack_release
 
 ROWS = b"A|1|\nB|2|\nC|3|\n"
 WANTED = {"CONSO": r"MRCONSO\.RRF"}
