@@ -14,7 +14,7 @@ import pytest
 from medlink.encoder.adapter import Adapter
 from medlink.errors import ArtifactError, EncoderError, SettingError, UnknownNameError
 from medlink.formats.links_json import dump_line
-from medlink.linking.annotator import BATCH
+from medlink.linking.annotator import SMALLEST_WINDOW
 from medlink.linking.assemble import load_annotator, load_linker
 from medlink.linking.context import DEFAULT_CONTEXT, ContextWeights
 from medlink.linking.explain import explain_query
@@ -186,11 +186,11 @@ def test_run_keeps_the_release_that_it_began_with(base: Recipe, pair_folder: Pat
     def notes() -> Iterator[Document]:
         yield Document("a", NOTE)
         store.promote(second.id)
-        yield from (Document(f"b{number}", NOTE) for number in range(BATCH))
+        yield from (Document(f"b{number}", NOTE) for number in range(SMALLEST_WINDOW))
 
     linked = list(annotate(notes(), choose_release(base, None)))
     assert {link.release for document in linked for link in document.links} == {first.id}
-    assert len(linked) == BATCH + 1
+    assert len(linked) == SMALLEST_WINDOW + 1
 
 
 def portable(base: Recipe, pair_folder: Path, folder: Path) -> Linker:
