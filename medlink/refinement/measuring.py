@@ -112,7 +112,7 @@ def ask(linker: Linker, part: CaseSet, *, show_progress: bool = False) -> Outcom
 
 def place_names(linker: Linker, *, n_pairs: int = N_PAIRS) -> Vectors:
     """The vectors of some names and of others of their concepts, chosen by the ontology alone."""
-    pairs = name_pairs(linker.lexicon, n_pairs)
+    pairs = name_pairs(linker.ontology or linker.lexicon, n_pairs)
     vectors = linker.encoder.encode([name for pair in pairs for name in pair])
     return Vectors(vectors[::2], vectors[1::2])
 

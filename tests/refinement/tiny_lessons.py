@@ -21,4 +21,4 @@ def make_lesson(
 ) -> Lesson:
     """A lesson on the mention at ``[start, start + 4)`` of a document."""
     place = (doc_id, start, start + 4)
-    return Lesson(query, place, concept_id, is_mention, (), changed, annotators, seq=start, at=NOW)
+    return Lesson(query, place, concept_id, is_mention, (), "", changed, annotators, seq=start, at=NOW)
