@@ -36,7 +36,7 @@ class CardFacts:
     """What was refined.
 
     :param depth: how deep: ``surface``, ``adapter`` or ``full``.
-    :param parent: the id of its release; ``child`` likewise.
+    :param parent: the id of its release; ``child`` likewise, empty where it has none yet.
     :param n_trained: lessons that were trained on, those of earlier batches included.
     :param n_guarded: lessons of documents that are frozen out of training.
     :param n_set_aside: lessons that were not believed.

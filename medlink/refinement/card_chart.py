@@ -18,7 +18,9 @@ def draw_card(card: ReportCard, stream: BinaryIO) -> None:
     n_rows = len(card.standings)
     figure = import_matplotlib().Figure(figsize=(9, 2.0 + 0.5 * n_rows), dpi=160, layout="constrained")
     verdict = "passed" if card.judgement.passed else "refused"
-    figure.suptitle(f"{card.facts.child}: {verdict}", fontsize=10.5, fontweight="bold", x=0.01, ha="left")
+    figure.suptitle(
+        f"{card.facts.child or 'refinement'}: {verdict}", fontsize=10.5, fontweight="bold", x=0.01, ha="left"
+    )
     left, right = figure.subplots(1, 2, width_ratios=(3, 1))
     _draw_standings(left, card)
     _draw_corrections(right, card)
@@ -52,7 +54,7 @@ def _draw_standings(axis: Any, card: ReportCard) -> None:  # noqa: ANN401
     axis.margins(x=0.12)
     axis.grid(axis="x", color=FAINT, linewidth=0.8)
     axis.plot([], [], color=OTHERS, marker="o", label=f"before: {card.facts.parent}")
-    axis.plot([], [], color=OURS, marker="o", label=f"after: {card.facts.child}")
+    axis.plot([], [], color=OURS, marker="o", label=f"after: {card.facts.child or 'the child'}")
     axis.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2)
 
 

@@ -64,11 +64,12 @@ def _page(card: ReportCard) -> Iterator[str]:
 
 
 def _headline(card: ReportCard) -> str:
-    facts = card.facts
+    parent = code_cell(card.facts.parent)
+    child = code_cell(card.facts.child) if card.facts.child else "the child"
     if card.judgement.passed:
-        return f"{code_cell(facts.child)} may follow {code_cell(facts.parent)}: it keeps within all budgets."
+        return f"After {parent} may come {child}: it keeps within all budgets."
     failed = ", ".join(dict.fromkeys(_title(check) for check in card.judgement.failed))
-    return f"{code_cell(facts.parent)} stays. Budgets that {code_cell(facts.child)} broke: {failed}."
+    return f"{parent} stays. Budgets that {child} broke: {failed}."
 
 
 def _title(check: Check) -> str:

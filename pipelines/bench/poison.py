@@ -82,13 +82,14 @@ def _relabel(lesson: Lesson, concept_id: str | None) -> Lesson:
     """The lesson with another label; what the annotator now says the mention does not mean is the right one."""
     if concept_id == lesson.concept_id:
         return lesson
-    refuted = {*lesson.refuted, lesson.concept_id} if not lesson.changed and lesson.concept_id else {*lesson.refuted}
+    proposed = lesson.overruled if lesson.changed else lesson.concept_id or ""
     return replace(
         lesson,
         concept_id=concept_id,
-        changed=True,
         is_mention=True,
-        refuted=tuple(sorted(refuted - {concept_id or ""})),
+        refuted=tuple(sorted({*lesson.refuted, proposed} - {concept_id or "", ""})),
+        overruled="" if proposed == concept_id else proposed,
+        changed=proposed != (concept_id or ""),
     )
 
 

@@ -105,7 +105,7 @@ def test_ask_answers_as_the_linker_does(linker: Linker) -> None:
     ranked = [*linker.rank_document(["seizure", "kidney cysts"]), *linker.rank_document(["xyzzy plugh"])]
     for answer, found in zip(outcomes.answers, ranked, strict=True):
         best = found[0]
-        assert answer == (best.concept_id if best.score >= linker.settings.threshold else None)
+        assert answer == (best.concept_id if best.score >= linker.threshold else None)
     assert outcomes.right.tolist() == [
         answer == lesson.concept_id for answer, lesson in zip(outcomes.answers, lessons, strict=True)
     ]
