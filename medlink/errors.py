@@ -58,5 +58,9 @@ class CorpusFormatError(MedlinkError, ValueError):
     """A corpus or query file that breaks the rules of its format; ``where`` names file and line."""
 
 
-class LedgerError(MedlinkError, OSError):
+class StoreError(MedlinkError, OSError):
+    """A database of the workspace that is missing, cannot be written, is damaged, or was made by another version."""
+
+
+class LedgerError(StoreError):
     """A ledger that is missing, cannot be written, is damaged, or was made by another version of medlink."""

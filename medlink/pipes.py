@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from weakref import finalize
 
 from spacy.language import Language
 from spacy.scorer import Scorer
@@ -19,11 +22,12 @@ from medlink.detection.components import detection_components
 from medlink.detection.mentions import mentions_of
 from medlink.detection.packing import pack_folder, unpack_folder
 from medlink.encoder.default import DEFAULT_ENCODER
+from medlink.errors import SettingError
 from medlink.formats.links_json import link_row, parse_line
 from medlink.linking.assemble import load_linker
 from medlink.linking.linker import Linker
 from medlink.linking.portable import read_linker, write_linker
-from medlink.linking.recipe import Recipe
+from medlink.linking.recipe import Recipe, choose_release
 from medlink.linking.selection import LinkFilter, Selection, make_filter
 from medlink.linking.settings import LinkerSettings
 from medlink.records import Link
@@ -73,6 +77,14 @@ class MentionSource:
         return self.spans_key is not None or doc.has_annotation("ENT_IOB")
 
 
+@dataclass(frozen=True, slots=True)
+class ChosenModel:
+    """What a user may name to link with, one of both; see :func:`medlink.linking.recipe.choose_release`."""
+
+    release: str | None = None
+    encoder: str | None = None
+
+
 class MedlinkPipe:
     """Links the mentions of each doc to concepts.
 
@@ -83,24 +95,34 @@ class MedlinkPipe:
 
     :param nlp: the pipeline that the component is part of.
     :param selection: mentions whose links it does not want leave ``doc.ents``, or the span group.
+    :param chosen: the release and encoder that the user named; looked up at first use.
     """
 
     def __init__(
-        self, nlp: Language, name: str, recipe: Recipe, source: MentionSource, *, selection: Selection
+        self,
+        nlp: Language,
+        name: str,
+        recipe: Recipe,
+        source: MentionSource,
+        *,
+        selection: Selection,
+        chosen: ChosenModel,
     ) -> None:
         register_attributes()
         self.name = name
         self._selection = selection
         self._filter: LinkFilter | None = None
         self._nlp, self._recipe, self._source = nlp, recipe, source
+        self._chosen = chosen
         self._linker: Linker | None = None
         self._detection: tuple[Component, ...] | None = None
 
     @property
     def linker(self) -> Linker:
-        """What links; built or read from the workspace at first use."""
+        """What links; built or read from the workspace at first use, with the release that is current then."""
         if self._linker is None:
-            self._linker = load_linker(self._recipe, show_progress=True)
+            recipe = choose_release(self._recipe, self._chosen.release, encoder=self._chosen.encoder)
+            self._linker = load_linker(recipe, show_progress=True)
         return self._linker
 
     @property
@@ -161,16 +183,21 @@ class MedlinkPipe:
             doc.spans[self._source.spans_key] = SpanGroup(doc, name=self._source.spans_key, spans=spans)
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
-        """Writes lexicon and index into a folder; the encoder is named, not copied."""
+        """Writes lexicon, index and release into a folder; what ships is named, not copied."""
         write_linker(self.linker, Path(path))
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> MedlinkPipe:
-        """Reads what :meth:`to_disk` wrote; neither ontology nor workspace is needed.
+        """Reads what :meth:`to_disk` wrote; neither ontology nor workspace is needed, nor the release that is there.
 
         :raises ArtifactError: when a file is missing or damaged.
         :raises EncoderError: when the encoder is not the one that made the index.
+        :raises SettingError: when the config names another release than the one that was saved.
         """
-        self._linker, self._detection, self._filter = read_linker(Path(path), self._recipe), None, None
+        linker = read_linker(Path(path), replace(self._recipe, encoder=self._chosen.encoder or DEFAULT_ENCODER))
+        wanted = self._chosen.release
+        if wanted and not linker.release.startswith(wanted):
+            raise SettingError("saved with another release", where=str(path), expected=wanted, got=linker.release)
+        self._linker, self._detection, self._filter = linker, None, None
         return self
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
@@ -180,10 +207,20 @@ class MedlinkPipe:
             return pack_folder(Path(folder, _DATA))
 
     def from_bytes(self, data: bytes, *, exclude: Iterable[str] = ()) -> MedlinkPipe:
-        """Reads what :meth:`to_bytes` gave."""
-        with tempfile.TemporaryDirectory() as folder:
-            unpack_folder(data, Path(folder, _DATA))
-            return self.from_disk(Path(folder, _DATA))
+        """Reads what :meth:`to_bytes` gave; a release's files stay in a temporary folder while the component lives."""
+        folder = Path(tempfile.mkdtemp(prefix="medlink-"))
+        remove = finalize(self, _remove_own, folder, os.getpid())
+        unpack_folder(data, folder / _DATA)
+        self.from_disk(folder / _DATA)
+        if self.linker.release_folder is None:
+            remove()
+        return self
+
+
+def _remove_own(folder: Path, process: int) -> None:
+    """Removes a folder of this process, not one that a forked process has from its parent."""
+    if os.getpid() == process:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @Language.factory(
@@ -192,13 +229,14 @@ class MedlinkPipe:
     default_config={
         "ontology": "hpo",
         "branches": [],
-        "encoder": DEFAULT_ENCODER,
+        "release": None,
+        "encoder": None,
         "pooling": "mean",
         "device": "cpu",
         "workspace": None,
         "spans_key": None,
         "top_k": _DEFAULTS.top_k,
-        "threshold": _DEFAULTS.threshold,
+        "threshold": None,
         "drop": [],
         "keep_branches": [],
         "keep_types": [],
@@ -210,28 +248,32 @@ def make_medlink(
     name: str,
     ontology: str,
     branches: list[str],
-    encoder: str,
+    release: str | None,
+    encoder: str | None,
     pooling: str,
     device: str,
     workspace: str | None,
     spans_key: str | None,
     top_k: int,
-    threshold: float,
+    threshold: float | None,
     drop: list[str],
     keep_branches: list[str],
     keep_types: list[str],
 ) -> MedlinkPipe:
     """The medlink component; see :class:`MedlinkPipe`, :class:`medlink.linking.recipe.Recipe` and
     :class:`medlink.linking.selection.Selection`.
+
+    :param release: an id, the beginning of one, or ``base``; by default the workspace's current one, as on the command
+        line, or ``base`` where an encoder is named.
     """
     recipe = Recipe(
         workspace=Path(workspace) if workspace else default_workspace_root(),
         ontology=ontology,
         branches=tuple(branches),
-        encoder=encoder,
         pooling=pooling,
         device=device,
         linking=LinkerSettings(top_k=top_k, threshold=threshold),
     )
     selection = Selection(drop=tuple(drop), branches=tuple(keep_branches), types=tuple(keep_types))
-    return MedlinkPipe(nlp, name, recipe, MentionSource(spans_key), selection=selection)
+    chosen = ChosenModel(release, encoder)
+    return MedlinkPipe(nlp, name, recipe, MentionSource(spans_key), selection=selection, chosen=chosen)

@@ -10,6 +10,10 @@ from enum import StrEnum
 TELLING = 2
 
 
+#: Parts the semantic types of a concept that has several.
+TYPE_SEPARATOR = "|"
+
+
 class Scope(StrEnum):
     """How a name relates to its concept; the order is the order of trust (OBO 1.4, section "Synonyms")."""
 
@@ -50,7 +54,9 @@ class Concept:
     :param name: preferred name.
     :param synonyms: all other names; never the preferred one.
     :param parents: ids of the direct ``is_a`` parents.
+    :param semantic_type: what kind of thing it is; several kinds are parted by :data:`TYPE_SEPARATOR`.
     :param alt_ids: retired ids that now mean this concept.
+    :param xrefs: ids of other systems that mean the same, as the ontology says.
     :param replaced_by: where an obsolete concept went; more than one only where the ontology says so.
     """
 
@@ -73,6 +79,11 @@ class Concept:
     def names(self) -> tuple[Name, ...]:
         """All names, the preferred one first."""
         return (Name(self.name, Scope.PREFERRED), *self.synonyms)
+
+    @property
+    def semantic_types(self) -> tuple[str, ...]:
+        """Its semantic types one by one; none where the ontology has none."""
+        return tuple(filter(None, self.semantic_type.split(TYPE_SEPARATOR)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +174,8 @@ class Link:
 
     :param candidates: best first, ties by concept id.
     :param concept_id: the chosen concept; ``None`` is NIL: no candidate reaches the threshold.
+    :param equivalents: ids of other systems that mean the same as the chosen concept, of the systems that were asked
+        for.
     """
 
     mention: Mention
@@ -170,6 +183,7 @@ class Link:
     concept_id: str | None
     release: str
     ontology_version: str
+    equivalents: tuple[str, ...] = ()
 
     @property
     def score(self) -> float:
@@ -324,6 +338,8 @@ class Ruling:
     :param n_mentions: decided mentions behind it, in ``n_documents`` documents.
     :param annotators: who decided, by name.
     :param last: when the last of them spoke.
+    :param query: what is looked up for the mention: its long form or surface, normalised.
+    :param overruled: what the system had proposed before the annotators said otherwise; empty where they did not.
     """
 
     surface: str
@@ -336,3 +352,5 @@ class Ruling:
     n_documents: int
     annotators: tuple[str, ...]
     last: datetime
+    query: str = ""
+    overruled: str = ""

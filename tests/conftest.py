@@ -11,7 +11,7 @@ from medlink.linking.linker import Linker
 from medlink.linking.recipe import Recipe
 from medlink.ontology.lexicon import Lexicon
 from medlink.ontology.obo import read_obo
-from tests.tiny_encoder import write_tiny_encoder
+from tests.tiny_encoder import write_tiny_encoder, write_tiny_pair
 
 TINY_OBO = Path(__file__).parent / "data" / "tiny.obo"
 
@@ -26,6 +26,12 @@ def tiny_lexicon() -> Lexicon:
 def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A two-layer BERT with random weights, as a Hugging Face folder."""
     return write_tiny_encoder(tmp_path_factory.mktemp("encoder"), seed=0)
+
+
+@pytest.fixture(scope="session")
+def pair_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A surface tower and a semantic one, as a folder of two towers."""
+    return write_tiny_pair(tmp_path_factory.mktemp("pair"), seed=0)
 
 
 @pytest.fixture(scope="session")

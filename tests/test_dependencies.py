@@ -25,7 +25,7 @@ def read_pins() -> dict[str, Version]:
 def read_requirements() -> list[Requirement]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    named = [*project["dependencies"], *extras["train"], *extras["annotation"], *extras["dev"]]
+    named = [*project["dependencies"], *extras["train"], *extras["annotation"], *extras["ontology"], *extras["dev"]]
     return [Requirement(line) for line in named if not line.startswith("medlink")]
 
 

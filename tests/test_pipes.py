@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
+import shutil
 import subprocess
 import sys
 from importlib.metadata import entry_points
@@ -14,8 +16,12 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span, SpanGroup
 
+from medlink.errors import SettingError
 from medlink.linking.recipe import Recipe
 from medlink.records import Link
+from medlink.store.releases import ReleaseStore
+from medlink.store.workspace import Workspace
+from tests.tiny_release import make_release, pushing_adapter
 
 TEXT = "He denies seizures. A renal cyst was seen; kidney cysts run in the family. Heart attack in 2010."
 
@@ -158,6 +164,58 @@ def test_bytes_give_the_same_pipeline(nlp: Language, config: dict[str, Any]) -> 
     other.add_pipe("medlink", config=config)
     other.from_bytes(nlp.to_bytes())
     assert links_of(other(TEXT)) == links_of(nlp(TEXT))
+
+
+@pytest.fixture
+def own(tmp_path: Path, recipe: Recipe, pair_folder: Path) -> dict[str, Any]:
+    """A workspace with two releases, the second one current."""
+    workspace = tmp_path / "workspace"
+    make_release(workspace, pair_folder)
+    second = make_release(workspace, pair_folder, adapter=pushing_adapter(), threshold=0.5)
+    ReleaseStore(Workspace(workspace).releases).promote(second.id)
+    return {"ontology": recipe.ontology, "workspace": str(workspace)}
+
+
+def with_component(config: dict[str, Any]) -> Language:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("medlink", config=config)
+    return nlp
+
+
+def release_of(nlp: Language) -> str:
+    release: str = nlp(TEXT).ents[0]._.medlink.release
+    return release
+
+
+def test_component_links_with_the_current_release_unless_told_otherwise(own: dict[str, Any], pair_folder: Path) -> None:
+    assert release_of(with_component(own)).startswith("r0002-")
+    assert release_of(with_component(own | {"release": "r0001"})).startswith("r0001-")
+    assert release_of(with_component(own | {"encoder": str(pair_folder)})).startswith("base-")
+    with pytest.raises(SettingError, match="a release or an encoder"):
+        with_component(own | {"encoder": "surface", "release": "base"})(TEXT)
+
+
+def test_saved_component_keeps_its_release(own: dict[str, Any], tmp_path: Path) -> None:
+    nlp = with_component(own)
+    before = [ent._.medlink for ent in nlp(TEXT).ents]
+    nlp.to_disk(tmp_path / "saved")
+    shutil.rmtree(own["workspace"])
+    again = spacy.load(tmp_path / "saved")
+    assert [ent._.medlink for ent in again(TEXT).ents] == before
+    packed = with_component(own).from_bytes(again.to_bytes())
+    assert [ent._.medlink for ent in packed(TEXT).ents] == before
+    assert not Path(own["workspace"]).exists()
+    with pytest.raises(SettingError, match="saved with another release"):
+        with_component(own | {"release": "base"}).from_disk(tmp_path / "saved")
+
+
+def test_unpacked_release_goes_with_its_component(own: dict[str, Any]) -> None:
+    packed = with_component(own).from_bytes(with_component(own).to_bytes())
+    folder = packed.get_pipe("medlink").linker.release_folder  # type: ignore[attr-defined]
+    assert folder.is_dir()
+    del packed
+    gc.collect()
+    assert not folder.exists()
 
 
 def test_factories_are_found_through_their_entry_points() -> None:

@@ -121,6 +121,7 @@ class _Request:
 
 def _read_request(options: Mapping[str, Any]) -> _Request:
     from medlink.evaluation.systems import check_baseline_names
+    from medlink.linking.parts import parts_of
 
     if options["extra_names"] and not options["names"]:
         raise SettingError("extra names extend a file of names", where="--extra-names", expected="--names too")
@@ -128,7 +129,7 @@ def _read_request(options: Mapping[str, Any]) -> _Request:
     recipe = make_recipe(dict(options))
     baselines = make_baselines(options["baselines"], replace(recipe, pooling=options["baseline_pooling"]))
     check_baseline_names(baselines)
-    for name in {recipe.encoder, *(baseline.encoder for baseline in baselines.values())}:
+    for name in {parts_of(recipe).encoder, *(baseline.encoder for baseline in baselines.values())}:
         load_encoder(name)  # its weights come later; a wrong name is told now
     return _Request(
         queries=read_queries(options["queries"]),
@@ -179,9 +180,6 @@ def _describe(request: _Request, linker: Linker, baselines: Mapping[str, Linker]
 
     options, lexicon = request.options, linker.lexicon
 
-    def facts_of(recipe: Recipe, linker: Linker) -> EncoderFacts:
-        return EncoderFacts(recipe.encoder, recipe.pooling, linker.encoder.fingerprint)
-
     return Setting(
         medlink=__version__,
         release=linker.release,
@@ -192,8 +190,8 @@ def _describe(request: _Request, linker: Linker, baselines: Mapping[str, Linker]
         extra_names=tuple(FileFacts.of(path) for path in request.names[1:]),
         seen=tuple(FileFacts.of(path) for path in options["seen"]),
         ontology=OntologyFacts.of(lexicon),
-        encoder=facts_of(request.recipe, linker),
-        baselines={label: facts_of(recipe, baselines[label]) for label, recipe in request.baselines.items()},
+        encoder=EncoderFacts.of(request.recipe, linker),
+        baselines={label: EncoderFacts.of(recipe, baselines[label]) for label, recipe in request.baselines.items()},
         seed=options["seed"],
     )
 

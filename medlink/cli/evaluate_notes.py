@@ -12,7 +12,7 @@ import click
 from tqdm import tqdm
 
 from medlink import __version__
-from medlink.cli.options import detection_options, linker_options, make_detection, make_recipe
+from medlink.cli.options import detection_options, linker_options, make_detection, make_recipe, threshold_option
 from medlink.cli.render import show_notes_report
 from medlink.errors import SettingError
 from medlink.formats.atomic import check_new_file, check_new_folder, new_file
@@ -56,13 +56,7 @@ _SHOWN_PROBLEMS = 5
     help="Score these predictions of another tool, a PubTator file, instead of running medlink.",
 )
 @linker_options
-@click.option(
-    "--threshold",
-    default=LinkerSettings().threshold,
-    show_default=True,
-    type=click.FloatRange(0, 1),
-    help="A mention whose best score is lower stays without a concept and counts as none.",
-)
+@threshold_option
 @detection_options
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the bootstrap.")
 @click.option(
@@ -221,8 +215,8 @@ def _predict(corpus: Corpus, recipe: Recipe, lexicon: Lexicon) -> _Predictions:
     found = tuple(annotation for document in shown for annotation in annotations_of(document))
     facts = LinkerFacts(
         release=linker.release,
-        encoder=EncoderFacts(recipe.encoder, recipe.pooling, linker.encoder.fingerprint),
-        threshold=recipe.linking.threshold,
+        encoder=EncoderFacts.of(recipe, linker),
+        threshold=linker.threshold,
         nested=recipe.detection.nested,
         ner=recipe.detection.ner or "",
         style=recipe.detection.style,

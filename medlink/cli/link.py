@@ -15,7 +15,15 @@ from tqdm import tqdm
 
 from medlink import __version__
 from medlink.cli.corrections import corrections_option, load_corrections
-from medlink.cli.options import detection_options, linker_options, make_detection, make_recipe
+from medlink.cli.link_log import log_option, recorded
+from medlink.cli.options import (
+    detection_options,
+    linker_options,
+    make_detection,
+    make_recipe,
+    memory_option,
+    threshold_option,
+)
 from medlink.cli.render import show_document
 from medlink.errors import NoteReadError, SettingError
 from medlink.formats.csv_table import write_csv
@@ -30,6 +38,7 @@ from medlink.linking.selection import LinkFilter, Selection, make_filter
 from medlink.linking.settings import LinkerSettings
 from medlink.linking.shards import MANIFEST, ShardFolder, ShardPlan, figures_of
 from medlink.records import Document, LinkedDocument
+from medlink.store.release import BASE
 
 # Formats that can be written to a pipe, note by note.
 STREAMED: dict[str, Callable[[Iterable[LinkedDocument], BinaryIO], None]] = {"jsonl": write_jsonl, "csv": write_csv}
@@ -90,12 +99,14 @@ class Summary:
 @click.option(
     "--top-k", default=5, show_default=True, type=click.IntRange(1, 100), help="Candidates to show for each mention."
 )
+@threshold_option
 @click.option(
-    "--threshold",
-    default=LinkerSettings().threshold,
-    show_default=True,
-    type=click.FloatRange(0, 1),
-    help="A mention whose best score is lower stays without a concept.",
+    "--map",
+    "maps",
+    multiple=True,
+    metavar="PREFIX",
+    help="Also write the ids of this system, such as OMIM or SNOMEDCT, that the ontology holds equal to each link's "
+    "concept (may be given several times).",
 )
 @corrections_option
 @click.option(
@@ -120,6 +131,8 @@ class Summary:
     help="Write only links to concepts of this semantic type (may be given several times).",
 )
 @detection_options
+@memory_option
+@log_option
 @click.option(
     "--workers",
     default=1,
@@ -153,7 +166,7 @@ def link(sources: tuple[str, ...], **options: Any) -> None:
     recipe = make_recipe(
         options,
         detection=make_detection(options),
-        linking=LinkerSettings(top_k=options["top_k"], threshold=options["threshold"]),
+        linking=LinkerSettings(top_k=options["top_k"], threshold=options["threshold"], maps=tuple(options["maps"])),
     )
     request = _Request(
         sources=sources,
@@ -167,6 +180,7 @@ def link(sources: tuple[str, ...], **options: Any) -> None:
         n_workers=options["workers"],
         format=options["format_"],
         show=options["show"],
+        is_logged=options["is_logged"],
     )
     summary, started = Summary(), time.monotonic()
     try:
@@ -198,6 +212,7 @@ class _Request:
     n_workers: int
     format: str
     show: bool
+    is_logged: bool
 
 
 def _to_standard_output(request: _Request, summary: Summary, *, resume: bool, as_json: bool) -> None:
@@ -207,7 +222,8 @@ def _to_standard_output(request: _Request, summary: Summary, *, resume: bool, as
             where="--out",
             expected=f"--out, or one of {', '.join(STREAMED)} without --resume and --json",
         )
-    linked = _chosen(_annotate(_readable(request, summary), request), _make_filter(request), request, summary)
+    linked = _recorded(_annotate(_readable(request, summary), request), request)
+    linked = _chosen(linked, _make_filter(request), request, summary)
     STREAMED[request.format](linked, sys.stdout.buffer)
 
 
@@ -215,13 +231,14 @@ def _to_file(request: _Request, summary: Summary, out: Path, *, resume: bool) ->
     """Links into a journal beside the output, then writes the output in one go: it is whole or absent."""
     check_output(out, format=request.format)
     wanted = _make_filter(request)
-    journal = Journal(out, {"medlink": __version__, "recipe": repr(request.recipe), "sources": repr(request.sources)})
+    run = {"medlink": __version__, "recipe": repr(request.recipe), "sources": repr(request.sources)}
+    journal = Journal(out, run | {"release": Path(request.recipe.release).name or BASE})
     summary.n_resumed = journal.start(resume=resume)
     documents = _readable(request, summary)
     linked = journal.complete(documents, lambda rest: _annotate(rest, request), n_done=summary.n_resumed)
     for _ in _chosen(linked, wanted, request, summary):
         pass
-    chosen = map(wanted.apply, journal.read())
+    chosen = map(wanted.apply, _recorded(journal.read(), request))
     summary.written = [str(path) for path in write_links(chosen, out, format=request.format)]
     journal.remove()
 
@@ -257,6 +274,11 @@ def _annotate(documents: Iterable[Document], request: _Request) -> Iterator[Link
     )
 
     return annotate(documents, request.recipe, n_workers=request.n_workers, show_progress=sys.stderr.isatty())
+
+
+def _recorded(linked: Iterable[LinkedDocument], request: _Request) -> Iterator[LinkedDocument]:
+    """The documents, which go into the link log on their way: all of their links, also those that are not wanted."""
+    return recorded(linked, request.recipe) if request.is_logged else iter(linked)
 
 
 def _make_filter(request: _Request) -> LinkFilter:

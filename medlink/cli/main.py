@@ -14,6 +14,9 @@ from medlink.cli.ledger import ledger
 from medlink.cli.link import link
 from medlink.cli.ontology import ontology
 from medlink.cli.queue import queue
+from medlink.cli.refine import refine
+from medlink.cli.releases import releases
+from medlink.cli.relink import relink
 from medlink.cli.train import train
 from medlink.errors import MedlinkError
 
@@ -40,5 +43,5 @@ def main(verbose: bool) -> None:
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(name)s: %(message)s")
 
 
-for command in (link, explain, queue, ingest, ledger, ontology, evaluate, train):
+for command in (link, relink, explain, queue, ingest, ledger, refine, releases, ontology, evaluate, train):
     main.add_command(command)

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 import click
 
+from medlink.cli.catalogue import json_option, open_catalogue, print_json, user_folder, workspace_option
+from medlink.cli.ontology_diff import diff
+from medlink.cli.ontology_formats import formats
 from medlink.ontology.addition import AddOptions, add_ontology
-from medlink.ontology.catalogue import Catalogue, Entry, default_folder, load_ontology, source_path
+from medlink.ontology.catalogue import Entry, load_ontology, source_path
 from medlink.ontology.lexicon import Lexicon, Posting
-from medlink.store.workspace import Workspace, default_workspace_root
-
-_workspace = click.option(
-    "--workspace",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of your team's ontologies, indexes and releases. Without it, the default workspace.",
-)
-_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for other programs instead of text.")
+from medlink.ontology.options import parse_pairs
+from medlink.ontology.readers import FORMATS
 
 
 class _How(TypedDict):
-    """The options of ``add`` that are :class:`AddOptions`'."""
+    """The options of ``add`` that say how an ontology is added."""
 
     format: str | None
+    reading: tuple[str, ...]
     branch: tuple[str, ...]
     replace: bool
 
@@ -34,19 +31,13 @@ def ontology() -> None:
     """See which ontologies there are, look into them, and bring in your own."""
 
 
-def user_folder(workspace: Path | None) -> Path:
-    """The folder of the ontologies that users added to a workspace."""
-    return Workspace(workspace or default_workspace_root()).ontologies
-
-
-def open_catalogue(workspace: Path | None) -> Catalogue:
-    """The catalogue of a workspace: what users added there, and behind it what medlink knows."""
-    return Catalogue([user_folder(workspace), default_folder()])
+ontology.add_command(diff)
+ontology.add_command(formats)
 
 
 @ontology.command("list")
-@_workspace
-@_json
+@workspace_option
+@json_option
 def list_ontologies(workspace: Path | None, as_json: bool) -> None:
     """List the known ontologies, and which of them can be used right now.
 
@@ -55,7 +46,7 @@ def list_ontologies(workspace: Path | None, as_json: bool) -> None:
     """
     entries = open_catalogue(workspace).entries()
     if as_json:
-        _print_json([_summary(entry) for entry in entries])
+        print_json([_summary(entry) for entry in entries])
         return
     width = max(len(entry.name) for entry in entries)
     for entry in entries:
@@ -64,8 +55,8 @@ def list_ontologies(workspace: Path | None, as_json: bool) -> None:
 
 @ontology.command()
 @click.argument("name")
-@_workspace
-@_json
+@workspace_option
+@json_option
 def show(name: str, workspace: Path | None, as_json: bool) -> None:
     """Show one ontology: version, licence, where it comes from, and how much is in it.
 
@@ -76,7 +67,7 @@ def show(name: str, workspace: Path | None, as_json: bool) -> None:
     if entry.source:
         facts |= _count(entry)
     if as_json:
-        _print_json(facts)
+        print_json(facts)
         return
     width = max(map(len, facts))
     for key, value in facts.items():
@@ -86,13 +77,20 @@ def show(name: str, workspace: Path | None, as_json: bool) -> None:
 
 
 @ontology.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(exists=True, path_type=Path))
 @click.option("--name", required=True, help="What the ontology is to be called, for example mondo.")
 @click.option(
     "--format",
-    type=click.Choice(["obo", "table", "biosyn"]),
-    help="How the file is written. Without it, the suffix decides: .obo, or .csv, .tsv, .txt for a table; a .txt file "
-    "with lines of id|id||name|name, as MEDIC has them, is in the form of BioSyn.",
+    type=click.Choice([name for name in FORMATS if name != "icd10cm"]),
+    help="How the file is written. Without it, the names of the files, their suffix or first line decide.",
+)
+@click.option(
+    "--option",
+    "reading",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="What is read of it, for example sources=MSH,SNOMEDCT_US. Can be given several times; "
+    "'medlink ontology formats' explains the options of each format.",
 )
 @click.option(
     "--branch",
@@ -101,21 +99,29 @@ def show(name: str, workspace: Path | None, as_json: bool) -> None:
     help="Link only to this concept and those below it, for example HP:0000118. Can be given several times.",
 )
 @click.option("--replace", is_flag=True, help="Take the place of the ontology of that name that was added before.")
-@_workspace
-@_json
+@workspace_option
+@json_option
 def add(file: Path, name: str, workspace: Path | None, as_json: bool, **how: Unpack[_How]) -> None:
     """Bring an ontology of your own into the workspace.
 
-    FILE is an OBO file or a table, plain or gzipped (.gz). A table has a header line and the columns id and name, and
-    if you like synonyms, parents (both separated by "|"), type and definition.
+    FILE is a file, plain or gzipped (.gz), or the folder or zip archive of a release that is several files, such as the
+    META folder of the UMLS. A table has a header line and the columns id and name, and if you like synonyms, parents
+    (both separated by "|"), type and definition.
 
-    The file is checked completely and then copied. If a line is wrong, its number is named and nothing is added.
+    What is used is checked completely and then copied. If a line is wrong, its number is named and nothing is added.
     """
     known = {entry.name: entry for entry in open_catalogue(workspace).entries()}
-    options = AddOptions(described=known.get(name), show_progress=not as_json, **how)
+    options = AddOptions(
+        format=how["format"],
+        branch=how["branch"],
+        options=parse_pairs(how["reading"]),
+        described=known.get(name),
+        replace=how["replace"],
+        show_progress=not as_json,
+    )
     entry = add_ontology(file, name, user_folder(workspace), options=options)
     if as_json:
-        _print_json(_summary(entry))
+        print_json(_summary(entry))
         return
     click.echo(f"added {entry.name}: {entry.title}, version {entry.version}")
     if not entry.licence:
@@ -128,8 +134,8 @@ def add(file: Path, name: str, workspace: Path | None, as_json: bool, **how: Unp
 @click.option(
     "--limit", type=click.IntRange(min=1), default=10, show_default=True, help="How many concepts to show at most."
 )
-@_workspace
-@_json
+@workspace_option
+@json_option
 def search(text: str, name: str, limit: int, workspace: Path | None, as_json: bool) -> None:
     """Find concepts by name, by words of a name, or by id.
 
@@ -139,7 +145,7 @@ def search(text: str, name: str, limit: int, workspace: Path | None, as_json: bo
     lexicon = Lexicon(load_ontology(open_catalogue(workspace).get(name)))
     found = lexicon.search(text, limit)
     if as_json:
-        _print_json([_hit(lexicon, posting) for posting in found])
+        print_json([_hit(lexicon, posting) for posting in found])
         return
     for posting in found:
         preferred = lexicon.concepts[posting.concept_id].name
@@ -182,11 +188,9 @@ def _hit(lexicon: Lexicon, posting: Posting) -> dict[str, str]:
     }
 
 
-def _show_value(value: str | bool | int | list[str]) -> str:
+def _show_value(value: str | bool | int | list[str] | dict[str, Any]) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, dict):
+        return "; ".join(f"{key}={_show_value(item)}" for key, item in value.items())
     return ", ".join(value) if isinstance(value, list) else str(value)
-
-
-def _print_json(value: object) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))

@@ -11,13 +11,18 @@ import click
 
 from medlink.detection.settings import STYLES, DetectionSettings
 from medlink.encoder.default import DEFAULT_ENCODER
-from medlink.encoder.transformer import POOLINGS
+from medlink.encoder.transformer import POOLINGS, EncoderSettings
 from medlink.errors import SettingError
-from medlink.linking.recipe import Recipe
-from medlink.linking.settings import LinkerSettings
+from medlink.index.kinds import AUTO
+from medlink.index.kinds import NAMES as INDEX_KINDS
+from medlink.linking.recipe import Recipe, choose_release
+from medlink.linking.settings import DEFAULT_THRESHOLD, LinkerSettings
+from medlink.ontology.joining import JOINT
 from medlink.store.workspace import WORKSPACE_VARIABLE, default_workspace_root
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+DEFAULT_POOLING = EncoderSettings().pooling
 
 workspace_option = click.option(
     "--workspace",
@@ -26,13 +31,25 @@ workspace_option = click.option(
     "folder]",
 )
 
+memory_option = click.option(
+    "--no-cache",
+    "remembers",
+    is_flag=True,
+    flag_value=False,
+    default=True,
+    help="Neither use nor keep vectors of mentions in the workspace; the links are the same, only slower.",
+)
+
 _LINKER_OPTIONS = (
     click.option(
         "--ontology",
-        default="hpo",
-        show_default=True,
+        default=("hpo",),
+        multiple=True,
+        callback=lambda _ctx, _parameter, names: JOINT.join(names),
+        show_default="hpo",
         metavar="NAME|FILE",
-        help="Ontology to link to: a name that `medlink ontology list` shows, or a file.",
+        help="Ontology to link to: a name that `medlink ontology list` shows, a file, or the folder of a release; "
+        "several are joined, as hpo+mondo or by giving the option again.",
     ),
     click.option(
         "--branch",
@@ -42,18 +59,28 @@ _LINKER_OPTIONS = (
         help="Link only to this concept and all below it (may be given several times). [default: the catalogue's]",
     ),
     click.option(
+        "--release",
+        metavar="ID|base",
+        help="Release of the workspace to link with, or 'base' for what ships with medlink. [default: the current one, "
+        "see `medlink releases list`; base with --encoder]",
+    ),
+    click.option(
         "--encoder",
-        default=DEFAULT_ENCODER,
-        show_default=True,
         metavar="NAME|FOLDER",
-        help="Encoder: the one that ships with medlink, a folder, or a model's name on the Hugging Face hub.",
+        help="Encoder of the base: the one that ships with medlink, a folder, or a model's name on the Hugging Face "
+        f"hub; not with --release. [default: {DEFAULT_ENCODER}]",
     ),
     click.option(
         "--pooling",
         type=click.Choice(POOLINGS),
-        default="mean",
+        help="How the token vectors of --encoder become one. [default: mean]",
+    ),
+    click.option(
+        "--index",
+        type=click.Choice(INDEX_KINDS),
+        default=AUTO,
         show_default=True,
-        help="How the encoder's token vectors become one.",
+        help="How near names are found: auto looks at all of them up to 262,144 names, above that at short codes.",
     ),
     click.option("--device", default="cpu", show_default=True, help="Where the encoder runs: cpu, cuda or mps."),
     workspace_option,
@@ -97,6 +124,14 @@ def make_detection(options: Mapping[str, Any]) -> DetectionSettings:
     return DetectionSettings(nested=options["nested"], ner=options["ner"], style=options["style"], keep=options["keep"])
 
 
+threshold_option = click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1),
+    help="A mention whose best score is lower stays without a concept. [default: the release's; "
+    f"{DEFAULT_THRESHOLD} of base]",
+)
+
+
 def linker_options(command: Command) -> Command:
     """The command with the options that say what to link to, and how."""
     for option in reversed(_LINKER_OPTIONS):
@@ -110,17 +145,30 @@ def make_recipe(
     """The recipe that a command's options describe.
 
     :param options: the values of :func:`linker_options`, by parameter name.
+    :raises SettingError: when options contradict each other.
+    :raises UnknownNameError: when there is no such release.
+    :raises ArtifactError: when the release is damaged, or is current and missing.
     """
-    return Recipe(
+    recipe = Recipe(
         workspace=options["workspace"] or default_workspace_root(),
         ontology=options["ontology"],
         branches=tuple(options["branches"]),
-        encoder=options["encoder"],
-        pooling=options["pooling"],
+        pooling=options["pooling"] or DEFAULT_POOLING,
+        index=options["index"],
         device=options["device"],
         detection=detection or DetectionSettings(),
         linking=linking or LinkerSettings(),
+        remembers=options.get("remembers", False),
     )
+    chosen = choose_release(recipe, options["release"], encoder=options["encoder"])
+    if chosen.release and options["pooling"]:
+        raise SettingError(
+            "a release has a pooling of its own",
+            where="--pooling",
+            got=f"release {Path(chosen.release).name}",
+            hint="Give --release base, or an --encoder.",
+        )
+    return chosen
 
 
 def make_baselines(given: Sequence[str], recipe: Recipe) -> dict[str, Recipe]:
@@ -137,5 +185,5 @@ def make_baselines(given: Sequence[str], recipe: Recipe) -> dict[str, Recipe]:
             raise SettingError(
                 "a baseline needs a label of its own", where="--baseline", expected="LABEL=NAME or NAME", got=text
             )
-        baselines[label] = replace(recipe, encoder=encoder)
+        baselines[label] = replace(recipe, encoder=encoder, release="")
     return baselines

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from medlink.evaluation.comparison import SubsetScores
     from medlink.evaluation.notes_report import NotesReport
     from medlink.evaluation.report import Report
+    from medlink.refinement.precedents import Near
 
 # Six columns with intervals fit a terminal of 80 characters.
 _TIGHT: dict[str, Any] = {"box": None, "header_style": "dim", "pad_edge": False, "padding": (0, 1, 0, 0)}
@@ -45,6 +46,21 @@ def show_candidates(candidates: Sequence[Candidate]) -> None:
             dense,
             f"{candidate.score:.3f}",
         )
+    Console(highlight=False).print(table)
+
+
+def show_near(near: Sequence[Near]) -> None:
+    """Prints the corrections that are nearest to a text, if there are any."""
+    if not near:
+        return
+    table = Table("nearest corrections", "text", "concept", "not", "cosine", "pulls", box=None, header_style="dim")
+    for one in near:
+        precedent = one.precedent
+        others = f" and {precedent.n_lessons - 1} more" if precedent.n_lessons > 1 else ""
+        meaning = precedent.concept_id or ("no concept" if precedent.is_mention else "no mention")
+        refuted = ", ".join(precedent.refuted)
+        cells = (precedent.id + others, precedent.query, meaning, refuted, f"{one.cosine:.3f}", one.pull.value)
+        table.add_row(*map(Text, cells))
     Console(highlight=False).print(table)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from medlink.cli.ontology import open_catalogue
+from medlink.cli.catalogue import open_catalogue
 
 
 @click.command(short_help="Train an encoder on the synonyms of ontologies.")

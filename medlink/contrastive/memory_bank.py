@@ -273,26 +273,40 @@ class MemoryBank:
 
         :raises ArtifactError: when the state is not a bank's.
         """
-        expected = {*_ARRAYS, *_NUMBERS, "generator"}
-        if set(state) != expected:
-            raise ArtifactError(
-                "this is not the state of a memory bank", expected=f"{sorted(expected)}", got=f"{sorted(state)}"
-            )
+        _check_names(state)
         capacity, width = state["vectors"].shape
         bank = cls(capacity, width, device=device)
+        bank.restore(state)
+        return bank
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Become the bank that :meth:`state` described.
+
+        :raises ArtifactError: when the state is not that of a bank of this capacity.
+        """
+        _check_names(state)
         for name in _ARRAYS:
             stored = state[name]
-            if len(stored) != capacity:
-                raise ArtifactError(f"a memory bank's {name} are damaged", expected=f"{capacity}", got=f"{len(stored)}")
-            getattr(bank, f"_{name}").copy_(stored)
+            if len(stored) != self.capacity:
+                raise ArtifactError(
+                    f"a memory bank's {name} are damaged", expected=f"{self.capacity}", got=f"{len(stored)}"
+                )
+            getattr(self, f"_{name}").copy_(stored)
         for name in _NUMBERS:
-            setattr(bank, f"_{name}", int(state[name]))
-        bank._generator.set_state(state["generator"].cpu())
-        return bank
+            setattr(self, f"_{name}", int(state[name]))
+        self._generator.set_state(state["generator"].cpu())
 
 
 _ARRAYS = ("vectors", "concepts", "items", "weights", "born", "versions")
 _NUMBERS = ("next", "size", "clock")
+
+
+def _check_names(state: Mapping[str, Tensor]) -> None:
+    expected = {*_ARRAYS, *_NUMBERS, "generator"}
+    if set(state) != expected:
+        raise ArtifactError(
+            "this is not the state of a memory bank", expected=f"{sorted(expected)}", got=f"{sorted(state)}"
+        )
 
 
 def _hardness(negatives: Negatives, temperature: float) -> Tensor:

@@ -39,10 +39,12 @@ def _at_place(decision: Decision, resolve: Resolve | None) -> Ruling:
     span = decision.span
     heard = [entry for outcome, entry in decision.votes if outcome == decision.outcome]
     said = [entry.event.annotation for entry in heard]
+    written = next((one.expanded for one in said if one.expanded), span.surface)
     rejected = {(resolve(key) if resolve else None) or key for one in said for key in rejected_concepts(one)}
+    overruled = next(filter(None, map(overruled_concept, said)), "")
     return Ruling(
         surface=span.surface,
-        key=wording_key(next((one.expanded for one in said if one.expanded), span.surface)),
+        key=wording_key(written),
         concept_id=decision.concept_id,
         rejected=tuple(sorted(rejected - {decision.concept_id})),
         place=(span.doc_id, span.start, span.end),
@@ -51,14 +53,23 @@ def _at_place(decision: Decision, resolve: Resolve | None) -> Ruling:
         n_documents=1,
         annotators=tuple(sorted({one.annotator for one in said if one.annotator}))[:_N_ANNOTATORS],
         last=max(entry.at for entry in heard),
+        query=normalise(written),
+        overruled=(resolve(overruled) if resolve else None) or overruled,
     )
 
 
 def rejected_concepts(annotation: Annotation) -> Iterator[str]:
     """What the annotation says that the mention does not mean: what was shown and left, and what was corrected."""
     yield from annotation.rejected
-    if annotation.verdict in (Verdict.CORRECT, Verdict.NIL, Verdict.NOT_A_MENTION) and annotation.proposed:
-        yield annotation.proposed[0].concept_id
+    if overruled := overruled_concept(annotation):
+        yield overruled
+
+
+def overruled_concept(annotation: Annotation) -> str:
+    """What the system had proposed, where the annotation says otherwise; else empty."""
+    says_otherwise = annotation.verdict in (Verdict.CORRECT, Verdict.NIL, Verdict.NOT_A_MENTION)
+    proposed = annotation.proposed[0].concept_id if annotation.proposed else ""
+    return proposed if says_otherwise and proposed != annotation.concept_id else ""
 
 
 def _together(rulings: list[Ruling], section: str) -> Ruling | None:
@@ -70,6 +81,7 @@ def _together(rulings: list[Ruling], section: str) -> Ruling | None:
     return replace(
         first,
         rejected=tuple(sorted(rejected)),
+        overruled="",
         place=None,
         section=section,
         n_mentions=len(rulings),

@@ -32,6 +32,21 @@ class CombinedConfig:
     medlink_encoder: Literal["combined.v1"] = "combined.v1"
 
 
+@dataclass(frozen=True, slots=True)
+class Tower:
+    """One part of an encoder's vectors, and what encodes it.
+
+    :param factor: what the encoder's own vectors are multiplied by, the square root of its share in the cosine.
+    """
+
+    encoder: Encoder
+    factor: float
+
+    def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> NDArray[np.float32]:
+        """The part that this makes of the vectors of some texts. *Shape:* (n_texts, width of the tower)."""
+        return self.encoder.encode(texts, show_progress=show_progress) * np.float32(self.factor)
+
+
 _CONFIG = TypeAdapter(CombinedConfig)
 
 
@@ -72,11 +87,8 @@ class CombinedEncoder:
         *Shape:* (n_texts, surface width + semantic width).
         """
         vectors = np.empty((len(texts), self.width), np.float32)
-        first, second = self.split(vectors)
-        first[:] = self.surface.encode(texts, show_progress=show_progress)
-        second[:] = self.semantic.encode(texts, show_progress=show_progress)
-        first *= np.float32(np.sqrt(self.weight))
-        second *= np.float32(np.sqrt(1 - self.weight))
+        for part, tower in zip(self.split(vectors), towers_of(self), strict=True):
+            part[:] = tower.encode(texts, show_progress=show_progress)
         return vectors
 
     def split(self, vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -87,6 +99,17 @@ class CombinedEncoder:
         :param vectors: *Shape:* (…, width).
         """
         return vectors[..., : self.surface.width], vectors[..., self.surface.width :]
+
+
+def towers_of(encoder: Encoder) -> tuple[Tower, ...]:
+    """What encodes the parts of an encoder's vectors, in their order; the encoder itself where it has one tower.
+
+    The parts side by side are the vectors of ``encoder.encode``, bit for bit.
+    """
+    if not isinstance(encoder, CombinedEncoder):
+        return (Tower(encoder, 1.0),)
+    shares = (encoder.surface, encoder.weight), (encoder.semantic, 1 - encoder.weight)
+    return tuple(Tower(tower, float(np.sqrt(share))) for tower, share in shares)
 
 
 def read_weight(folder: Path) -> float:

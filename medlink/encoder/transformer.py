@@ -87,6 +87,14 @@ class TransformerEncoder:
         return digest.hexdigest()
 
     @cached_property
+    def arithmetic(self) -> str:
+        """What the last bits of a vector depend on, beside the fingerprint: rounding, device, torch and processor."""
+        import torch
+
+        processor = torch.backends.cpu.get_cpu_capability() if self._on_cpu else ""
+        return " ".join(filter(None, (self.settings.dtype, self.settings.device, torch.__version__, processor)))
+
+    @cached_property
     def width(self) -> int:
         """Numbers in a vector."""
         return int(json.loads((self.folder / "config.json").read_text(encoding="utf-8"))["hidden_size"])

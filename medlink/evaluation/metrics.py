@@ -146,6 +146,25 @@ def _loads(weights: Sequence[float] | None, n_mentions: int) -> NDArray[np.float
     return np.ones(n_mentions) if weights is None else np.asarray(weights, np.float64)
 
 
+def resample_means(
+    values: NDArray[np.float64], clusters: Sequence[str], weights: NDArray[np.float64], *, seed: int = 0
+) -> NDArray[np.float64]:
+    """The weighted means of samples of whole clusters, drawn with repetition.
+
+    :param values: *Shape:* (n_mentions, n_figures).
+    :param clusters: *Shape:* (n_mentions,), not empty, the document of each mention.
+    :param weights: *Shape:* (n_mentions,), above 0.
+    :returns: *Shape:* (n_resamples, n_figures).
+    """
+    _, codes = np.unique(np.asarray(clusters), return_inverse=True)
+    n_clusters = int(codes.max()) + 1
+    sums = np.zeros((n_clusters, values.shape[1]))
+    np.add.at(sums, codes, values * weights[:, None])
+    sizes = np.bincount(codes, weights, minlength=n_clusters)
+    drawn = np.random.default_rng(seed).integers(n_clusters, size=(N_RESAMPLES, n_clusters))
+    return np.asarray(sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1, keepdims=True))
+
+
 def _intervals(
     values: NDArray[np.float64], clusters: Sequence[str], weights: NDArray[np.float64], seed: int
 ) -> list[Interval]:
@@ -154,13 +173,6 @@ def _intervals(
     :param values: *Shape:* (n_mentions, n_figures).
     :param weights: *Shape:* (n_mentions,).
     """
-    _, codes = np.unique(np.asarray(clusters), return_inverse=True)
-    n_clusters = int(codes.max()) + 1
-    sums = np.zeros((n_clusters, values.shape[1]))
-    np.add.at(sums, codes, values * weights[:, None])
-    sizes = np.bincount(codes, weights, minlength=n_clusters)
-    drawn = np.random.default_rng(seed).integers(n_clusters, size=(N_RESAMPLES, n_clusters))
-    resampled = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1, keepdims=True)  # (n_resamples, n_figures)
-    low, high = np.percentile(resampled, [2.5, 97.5], axis=0)
-    means = sums.sum(axis=0) / sizes.sum()
+    low, high = np.percentile(resample_means(values, clusters, weights, seed=seed), [2.5, 97.5], axis=0)
+    means = (values * weights[:, None]).sum(axis=0) / weights.sum()
     return [Interval(float(m), float(a), float(b)) for m, a, b in zip(means, low, high, strict=True)]

@@ -12,6 +12,9 @@ from medlink.evaluation.comparison import SubsetScores
 from medlink.evaluation.metrics import N_RESAMPLES, Interval, Scores
 from medlink.evaluation.subsets import MEANINGS
 from medlink.evaluation.systems import DEPTH
+from medlink.linking.linker import Linker
+from medlink.linking.parts import parts_of
+from medlink.linking.recipe import Recipe
 from medlink.ontology.lexicon import Lexicon
 from medlink.store.artifacts import file_sha256
 
@@ -56,6 +59,12 @@ class EncoderFacts:
     name: str
     pooling: str
     fingerprint: str
+
+    @classmethod
+    def of(cls, recipe: Recipe, linker: Linker) -> EncoderFacts:
+        """Of the encoder of names that a linker made by a recipe uses; a release's has the release's name."""
+        name = linker.release if recipe.release else recipe.encoder
+        return cls(name, parts_of(recipe).settings.pooling, linker.encoder.fingerprint)
 
 
 @dataclass(frozen=True, slots=True)

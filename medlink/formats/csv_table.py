@@ -13,6 +13,7 @@ from medlink.records import Candidate, Link, LinkedDocument
 COLUMNS = (
     "doc_id", "start", "end", "surface", "expanded", "concept_id", "concept_name", "score", "assertion", "section",
     "sentence_start", "sentence_end", "alternatives", "release", "ontology_version",
+    "equivalents",
 )  # fmt: skip
 # What makes a spreadsheet compute a cell (OWASP, "CSV Injection"); the wide forms work in East Asian locales.
 _FORMULA_STARTS = tuple("=+-@＝＋－＠")
@@ -25,6 +26,8 @@ def write_csv(links: Iterable[LinkedDocument], stream: BinaryIO) -> None:
     ``assertion`` joins its labels by ``;``. ``alternatives`` joins the candidates that were not chosen by `` | ``, each
     as ``HP:0001250 Seizure (0.92)``. A NIL mention has an empty ``concept_id`` and ``concept_name``, the score of its
     best candidate, and all candidates as alternatives. A note without links has no row.
+
+    ``equivalents`` are the ids of other systems that mean the same as the concept, where such were asked for.
 
     Text cells that a spreadsheet would compute are written behind a ``'`` (see :func:`guard`). Lines end in ``\n``
     and text cells are quoted, so that they may hold line breaks of any kind. Constant memory.
@@ -64,6 +67,7 @@ def _row(link: Link) -> tuple[str | int | float, ...]:
         guard(" | ".join(map(_alternative, decision.alternatives))),
         guard(link.release),
         guard(link.ontology_version),
+        guard(" | ".join(link.equivalents)),
     )
 
 

@@ -35,6 +35,8 @@ def dump_line(linked: LinkedDocument, *, with_text: bool) -> str:
 def link_row(link: Link) -> dict[str, Any]:
     """The link as plain values that JSON and msgpack know, keys in canonical order."""
     mention, decision = link.mention, decide(link)
+    # Only where other systems were asked for: without them a line is what it always was.
+    others = {"equivalents": list(link.equivalents)} if link.equivalents else {}
     return {
         "start": mention.start,
         "end": mention.end,
@@ -50,7 +52,7 @@ def link_row(link: Link) -> dict[str, Any]:
         "candidates": [_candidate_row(candidate) for candidate in link.candidates],
         "release": link.release,
         "ontology_version": link.ontology_version,
-    }
+    } | others
 
 
 def _candidate_row(candidate: Candidate) -> dict[str, Any]:
@@ -128,6 +130,7 @@ class _LinkRow(_Row):
     candidates: tuple[_CandidateRow, ...]
     release: str
     ontology_version: str
+    equivalents: tuple[str, ...] = ()
 
 
 class _LineRow(_Row):
@@ -160,4 +163,4 @@ def _link(doc_id: str, row: _LinkRow) -> Link:
         label=row.label,
     )
     candidates = tuple(Candidate(**dict(candidate)) for candidate in row.candidates)
-    return Link(mention, candidates, row.concept_id, row.release, row.ontology_version)
+    return Link(mention, candidates, row.concept_id, row.release, row.ontology_version, row.equivalents)

@@ -1,16 +1,20 @@
-"""The dense index: exact nearest neighbours of unit vectors by inner product (faiss)."""
+"""The dense index: nearest neighbours of unit vectors by inner product."""
 
 from __future__ import annotations
 
+from copy import copy
 from pathlib import Path
 from typing import Protocol
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from medlink.errors import EncoderError
+from medlink.index.arrays import make_array
 from medlink.index.neighbours import Neighbours, best_rows
+from medlink.index.searchers import KIND_FILE, ApproximateSearcher, FlatSearcher, Searcher
+from medlink.index.vectors import NameVectors, check_finite
+
+VECTORS_FILE = "vectors.npy"
 
 # faiss adds up in another order for one query than for many, so two runs differ in the last bits. This many spare
 # candidates are fetched and scored again one by one, which makes the k best the same in every batch.
@@ -38,25 +42,43 @@ class VectorPart(Protocol):
 
 
 class DenseIndex:
-    """Nearest names by the cosine of their unit vectors, searched exactly.
+    """Nearest names by the cosine of their unit vectors.
 
-    :param vectors: *Shape:* (n_names, width), unit length; kept in half precision, searched in single.
+    What the searcher finds is scored by the vectors in half precision, one query after the other, so a score does not
+    depend on who found the name.
+
+    :param vectors: unit length, in half precision. *Shape* of an array: (n_names, width).
+    :param searcher: of the first of the vectors; by default one that looks at all of them.
     :raises EncoderError: when a vector is not finite.
     """
 
-    def __init__(self, vectors: NDArray[np.float16] | NDArray[np.float32]) -> None:
-        self._half = vectors.astype(np.float16, copy=False)
-        single = np.ascontiguousarray(self._half, np.float32)
-        if not np.isfinite(single).all():
-            bad = int(np.flatnonzero(~np.isfinite(single).all(axis=1))[0])
-            raise EncoderError("a name's vector is not finite", where=f"row {bad}", hint="Check the encoder's weights.")
-        self._index = faiss.IndexFlatIP(single.shape[1])
-        self._index.add(single)
+    def __init__(
+        self, vectors: NameVectors | NDArray[np.float16] | NDArray[np.float32], searcher: Searcher | None = None
+    ) -> None:
+        self.vectors = vectors if isinstance(vectors, NameVectors) else NameVectors.of(vectors)
+        self._searchers: tuple[Searcher, ...] = (searcher or FlatSearcher(self.vectors),)
+        if self._searchers[0].n_names < len(self.vectors):
+            behind = self.vectors.take(np.arange(self._searchers[0].n_names, len(self.vectors)))
+            self._searchers = (*self._searchers, FlatSearcher(NameVectors.of(behind)))
+
+    def extended(self, vectors: NDArray[np.float32]) -> DenseIndex:
+        """The index with more names behind its own, which are not looked at again; itself where none is given.
+
+        :param vectors: *Shape:* (n_more, width), unit length.
+        :raises EncoderError: when a vector is not finite.
+        """
+        if not len(vectors):
+            return self
+        check_finite(vectors, first=len(self.vectors))
+        more = copy(self)
+        more.vectors = self.vectors.above(vectors)
+        more._searchers = (*self._searchers, FlatSearcher(NameVectors.of(vectors)))
+        return more
 
     @property
     def width(self) -> int:
         """Numbers in a vector."""
-        return int(self._half.shape[1])
+        return self.vectors.width
 
     def search(self, queries: NDArray[np.float32], k: int) -> Neighbours:
         """The ``k`` nearest names of each query with their cosines, the same whatever else is in the batch.
@@ -66,13 +88,23 @@ class DenseIndex:
         found = Neighbours.empty(len(queries), k)
         if not len(queries):
             return found
-        n_fetched = min(k + _SPARE, len(self._half))
-        _, fetched = self._index.search(np.ascontiguousarray(queries, np.float32), n_fetched)
-        for i, rows in enumerate(fetched):
+        single = np.ascontiguousarray(queries, np.float32)
+        fetched = self._fetch(single, k + _SPARE)
+        for i, row in enumerate(fetched):
+            rows = row[row >= 0]
             best, scores = best_rows(rows, self._cosines(queries[i], rows), k=k)
             found.rows[i, : len(best)] = best
             found.scores[i, : len(best)] = scores
         return found
+
+    def _fetch(self, queries: NDArray[np.float32], n_wanted: int) -> NDArray[np.int64]:
+        """Rows that hold the nearest of each query. *Shape:* (n_queries, n_fetched)."""
+        fetched, start = [], 0
+        for searcher in self._searchers:
+            rows = searcher.fetch(queries, n_wanted)
+            fetched.append(np.where(rows < 0, -1, rows + start))
+            start += searcher.n_names
+        return np.concatenate(fetched, axis=1)
 
     def score(
         self, query: NDArray[np.float32], rows: NDArray[np.int64], part: VectorPart | None = None
@@ -85,18 +117,25 @@ class DenseIndex:
         if part is None:
             return np.round(self._cosines(query, rows), 6).astype(np.float32)
         some = slice(part.start, part.stop)
-        products = self._half[rows, some].astype(np.float64) * query[some].astype(np.float64)
+        products = self.vectors.take(rows)[:, some].astype(np.float64) * query[some].astype(np.float64)
         return np.asarray(np.round(products.sum(axis=1) / max(part.share, _LEAST_SHARE), 6), np.float32)
 
     def _cosines(self, query: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        products = self._half[rows].astype(np.float64) * query.astype(np.float64)
+        products = self.vectors.take(rows).astype(np.float64) * query.astype(np.float64)
         return np.asarray(products.sum(axis=1))
 
     def write(self, folder: Path) -> None:
         """Writes the vectors into an existing folder, in half precision."""
-        np.save(folder / "vectors.npy", self._half)
+        kept = make_array(folder / VECTORS_FILE, (len(self.vectors), self.width), np.float16)
+        start = 0
+        for piece in self.vectors.pieces():
+            kept[start : start + len(piece)] = piece
+            start += len(piece)
+        if isinstance(self._searchers[0], ApproximateSearcher):
+            self._searchers[0].write(folder)
 
     @classmethod
     def read(cls, folder: Path) -> DenseIndex:
         """The index that :meth:`write` left in a folder."""
-        return cls(np.load(folder / "vectors.npy"))
+        vectors = NameVectors.of(np.load(folder / VECTORS_FILE, mmap_mode="r"))
+        return cls(vectors, ApproximateSearcher.read(folder) if (folder / KIND_FILE).exists() else None)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from medlink.errors import SettingError
 from medlink.index.dense import DenseIndex
 from medlink.index.ngrams import NgramIndex
+from medlink.index.vectors import NameVectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class NameIndex:
     dense: DenseIndex
 
     @classmethod
-    def build(cls, names: Sequence[str], vectors: NDArray[np.float32]) -> NameIndex:
+    def build(cls, names: Sequence[str], vectors: NameVectors | NDArray[np.float32]) -> NameIndex:
         """The index of some names.
 
         :param names: *Shape:* (n_names,), normalised, in the order that gives the rows.
@@ -37,6 +38,22 @@ class NameIndex:
         if not len(names) or len(vectors) != len(names):
             raise SettingError("an index needs names with one vector each", got=f"{len(names)} and {len(vectors)}")
         return cls(NgramIndex.build(names), DenseIndex(vectors))
+
+    def extended(self, names: Sequence[str], vectors: NDArray[np.float32]) -> NameIndex:
+        """The index with more names behind its own; itself where none is given.
+
+        Nothing of its own is built again. What the n-grams of its names weigh stays as it was, so lexical scores
+        differ a little from those of an index that was built of all names at once.
+
+        :param names: *Shape:* (n_more,), normalised; their rows follow the index's own.
+        :param vectors: *Shape:* (n_more, width), unit length.
+        :raises SettingError: when there is not one vector for each name.
+        """
+        if len(vectors) != len(names):
+            raise SettingError("an index needs names with one vector each", got=f"{len(names)} and {len(vectors)}")
+        if not len(names):
+            return self
+        return NameIndex(self.ngrams.extended(names), self.dense.extended(vectors))
 
     def write(self, folder: Path) -> dict[str, str | int | float | bool]:
         """Writes both parts into an existing folder and returns the facts for its manifest."""

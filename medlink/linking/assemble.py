@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import logging
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from medlink import __version__
 from medlink.detection.attributes import SPANS_KEY
@@ -12,22 +15,25 @@ from medlink.detection.pipeline import build_detector
 from medlink.encoder.loading import load_encoder
 from medlink.encoder.protocol import Encoder
 from medlink.encoder.transformer import EncoderSettings, fastest_dtype
-from medlink.errors import ArtifactError
 from medlink.index.name_index import NameIndex
 from medlink.linking.annotator import Annotator
+from medlink.linking.indexes import name_vectors, obtain_index
 from medlink.linking.linker import Linker
+from medlink.linking.parts import parts_of
 from medlink.linking.ranker import default_ranker
 from medlink.linking.recipe import Recipe
+from medlink.linking.remembering import remember
 from medlink.ontology.catalogue import Catalogue, Entry, default_folder, load_ontology, source_path
-from medlink.ontology.lexicon import Lexicon, with_names
+from medlink.ontology.joining import JOINT, join_ontologies
+from medlink.ontology.lexicon import Lexicon, extended_lexicon, with_names
 from medlink.ontology.persistence import normaliser_hash, read_lexicon, write_lexicon
-from medlink.store.artifacts import Facts, file_sha256, obtain_artifact
+from medlink.ontology.readers import format_of, hash_source
+from medlink.store.artifacts import Facts, obtain_artifact, read_manifest
+from medlink.store.logged import Run, Target
+from medlink.store.vectors import VectorStore
 from medlink.store.workspace import Workspace
 
-logger = logging.getLogger(__name__)
-
 LEXICON_KIND = "lexicon.v1"
-INDEX_KIND = "name-index.v1"
 
 
 def load_annotator(recipe: Recipe, *, show_progress: bool = False) -> Annotator:
@@ -36,9 +42,10 @@ def load_annotator(recipe: Recipe, *, show_progress: bool = False) -> Annotator:
 
 
 def make_annotator(recipe: Recipe, linker: Linker) -> Annotator:
-    """The annotator of a ready linker; it finds what the linker's lexicon names, and wordings annotators confirmed."""
-    names = linker.corrections.new_names(linker.lexicon)
-    detector = build_detector(with_names(linker.lexicon, names), settings=recipe.detection)
+    """The annotator of a ready linker; it finds what the ontology names, and wordings that annotators decided alike."""
+    lexicon = linker.ontology or linker.lexicon
+    names = linker.corrections.new_names(lexicon)
+    detector = build_detector(with_names(lexicon, names), settings=recipe.detection)
     return Annotator(detector, linker, spans_key=SPANS_KEY if recipe.detection.nested else None)
 
 
@@ -53,46 +60,116 @@ def link_to(recipe: Recipe, lexicon: Lexicon, *, show_progress: bool = False) ->
 
 
 def make_linker(recipe: Recipe, lexicon: Lexicon, index: NameIndex) -> Linker:
-    """The linker of ready parts.
+    """The linker of ready lexicon and index, with the parts of the recipe's release.
+
+    What annotators called by a concept is a name of it from now on, beside the ontology's own.
 
     :param index: of the lexicon's names under the recipe's encoder.
+    :raises ArtifactError: when the release is missing or damaged.
     """
+    parts, settings = parts_of(recipe), recipe.linking
     encoder = _encoder(recipe)
-    ranker = default_ranker(len(encoder.towers))
-    return Linker(lexicon, index, encoder, ranker, recipe.linking, recipe.corrections)
+    if recipe.remembers:
+        encoder = remember(encoder, VectorStore(Workspace(recipe.workspace).vectors))
+    aliases = recipe.corrections.aliases(lexicon)
+    extended = extended_lexicon(lexicon, aliases)
+    linker = Linker(
+        extended,
+        _extend(index, extended.names[len(lexicon.names) :], recipe),
+        encoder,
+        parts.ranker or default_ranker(len(encoder.towers)),
+        settings if settings.threshold is not None else replace(settings, threshold=parts.settings.threshold),
+        corrections=recipe.corrections,
+        context=parts.context,
+        adapter=parts.adapter,
+        release_folder=parts.release,
+        ontology=lexicon,
+    )
+    if recipe.linking.maps:
+        _ = linker.equivalents  # an unknown system is told before any note is read
+    return linker
+
+
+def _extend(index: NameIndex, aliases: Sequence[str], recipe: Recipe) -> NameIndex:
+    """The index with annotators' wordings behind its names."""
+    if not aliases:
+        return index
+    encoder = _encoder(recipe, dtype=fastest_dtype(recipe.device))
+    vectors = name_vectors(aliases, encoder, Workspace(recipe.workspace), label="aliases")
+    return index.extended(aliases, vectors.take(np.arange(len(aliases))).astype(np.float32))
 
 
 def load_lexicon(recipe: Recipe, *, show_progress: bool = False) -> Lexicon:
-    """The lexicon of a recipe's ontology and branches, from the workspace if it is there, else from the source."""
-    return _load(recipe, branches_of(recipe), show_progress=show_progress)
+    """The lexicon of a recipe's ontologies and branches, from the workspace if it is there, else from the source.
+
+    Of joined ontologies, each is cut to the catalogue's branch of it; branches that the recipe names are looked for in
+    all of them.
+    """
+    return _load(recipe, whole=False, show_progress=show_progress)
+
+
+def describe_run(recipe: Recipe) -> Run:
+    """What the links of a recipe depend on, but for the release, which every link names."""
+    facts = read_manifest(_obtain_lexicon(recipe), kind=LEXICON_KIND).facts
+    return Run(
+        target=Target(str(facts["ontology"]), branches_of(recipe)),
+        release="",
+        ontology_version=str(facts["version"]),
+        content_hash=str(facts["content_hash"]),
+        corrections=recipe.corrections.fingerprint,
+        threshold=recipe.linking.threshold,
+    )
 
 
 def load_whole_lexicon(recipe: Recipe, *, show_progress: bool = False) -> Lexicon:
-    """The lexicon of a recipe's ontology, whatever branches the recipe or the catalogue names."""
-    return _load(recipe, (), show_progress=show_progress)
+    """The lexicon of a recipe's ontologies, whatever branches the recipe or the catalogue names."""
+    return _load(recipe, whole=True, show_progress=show_progress)
 
 
 def branches_of(recipe: Recipe) -> tuple[str, ...]:
-    """The branches that a recipe keeps of its ontology, its own or the catalogue's; none for all of it."""
-    source = _source(recipe)
-    return recipe.branches or (() if isinstance(source, Path) else source.branch)
+    """The branches that a recipe keeps of its ontologies, its own or the catalogue's; none for all of them."""
+    return recipe.branches or tuple(branch for source in _sources(recipe) for branch in _branches(source))
 
 
-def _source(recipe: Recipe) -> Entry | Path:
-    path = Path(recipe.ontology).expanduser()
+def _sources(recipe: Recipe) -> tuple[Entry | Path, ...]:
+    """The ontologies of a recipe: a path, or names and paths with ``+`` between them."""
     catalogue = Catalogue([Workspace(recipe.workspace).ontologies, default_folder()])
-    return path if path.is_file() else catalogue.get(recipe.ontology)
+    whole = Path(recipe.ontology).expanduser().exists()
+    found: list[Entry | Path] = []
+    for text in [recipe.ontology] if whole else recipe.ontology.split(JOINT):
+        path = Path(text).expanduser()
+        is_path = path.is_file() or (path.is_dir() and text not in catalogue)
+        found.append(path if is_path else catalogue.get(text))
+    return tuple(found)
 
 
-def _load(recipe: Recipe, branches: tuple[str, ...], *, show_progress: bool) -> Lexicon:
-    source = _source(recipe)
-    file = source if isinstance(source, Path) else source_path(source)
-    key = _key(_safe_name(file), file_sha256(file), normaliser_hash(), *sorted(branches))
-    folder = Workspace(recipe.workspace).lexicons / key
+def _load(recipe: Recipe, *, whole: bool, show_progress: bool) -> Lexicon:
+    return read_lexicon(_obtain_lexicon(recipe, whole=whole, show_progress=show_progress))
+
+
+def _branches(source: Entry | Path) -> tuple[str, ...]:
+    return () if isinstance(source, Path) else source.branch
+
+
+def _obtain_lexicon(recipe: Recipe, *, whole: bool = False, show_progress: bool = False) -> Path:
+    """The folder of a lexicon, made where it is missing."""
+    sources = _sources(recipe)
+    kept = () if whole else recipe.branches
+    cuts = [() if whole or kept else _branches(source) for source in sources]
+    marks = [mark for source, cut in zip(sources, cuts, strict=True) for mark in (*_identify(source), *sorted(cut))]
+    name = "-".join(_safe_name(_file_of(source)) for source in sources)
+    folder = Workspace(recipe.workspace).lexicons / _key(name, normaliser_hash(), *marks, *sorted(kept))
 
     def fill(target: Path) -> Facts:
-        ontology = load_ontology(source, show_progress=show_progress)
-        lexicon = Lexicon(ontology).branch(*branches)
+        lexicons = [
+            Lexicon(load_ontology(source, show_progress=show_progress)).branch(
+                *(cut or kept if len(cuts) == 1 else cut)
+            )
+            for source, cut in zip(sources, cuts, strict=True)
+        ]
+        lexicon = lexicons[0]
+        if len(lexicons) > 1:
+            lexicon = Lexicon(join_ontologies([one.ontology for one in lexicons])).branch(*kept)
         write_lexicon(lexicon, target)
         return {
             "medlink": __version__,
@@ -104,54 +181,36 @@ def _load(recipe: Recipe, branches: tuple[str, ...], *, show_progress: bool) -> 
         }
 
     obtain_artifact(folder, fill, kind=LEXICON_KIND)
-    return read_lexicon(folder)
+    return folder
+
+
+def _file_of(source: Entry | Path) -> Path:
+    return source if isinstance(source, Path) else source_path(source)
+
+
+def _identify(source: Entry | Path) -> tuple[str, ...]:
+    """What the concepts of a source depend on: its content, its format and what is chosen about its reading."""
+    if isinstance(source, Path):
+        return hash_source(source, format_of(source)), format_of(source)
+    reading = map(str, sorted(source.options.items()))
+    return hash_source(source_path(source), source.format), source.format, *reading
 
 
 def load_index(lexicon: Lexicon, recipe: Recipe, *, show_progress: bool = False) -> NameIndex:
     """The index of a lexicon's names under a recipe's encoder, from the workspace if it is there, else built."""
     # Names in the fastest number format, as there are many; queries always in the exact one, as links depend on them.
     encoder = _encoder(recipe, dtype=fastest_dtype(recipe.device))
-    folder = index_folder(lexicon, encoder, Workspace(recipe.workspace))
-    return obtain_index(folder, lexicon, encoder, show_progress=show_progress)
-
-
-def index_folder(lexicon: Lexicon, encoder: Encoder, workspace: Workspace) -> Path:
-    """Where the index of these names and this encoder is kept."""
-    names = hashlib.sha256("\n".join(lexicon.names).encode()).hexdigest()
-    return workspace.indexes / _key(lexicon.ontology_name, names, encoder.fingerprint)
-
-
-def obtain_index(folder: Path, lexicon: Lexicon, encoder: Encoder, *, show_progress: bool = False) -> NameIndex:
-    """The index in a folder, built there first where it is missing or damaged.
-
-    What was built is used as it is, so somebody who deletes the folder meanwhile costs no work and no answer.
-    """
-    built: list[NameIndex] = []
-
-    def fill(target: Path) -> Facts:
-        if not built:
-            logger.info("encoding %d names of %s", len(lexicon.names), lexicon.ontology_name)
-            built.append(NameIndex.build(lexicon.names, encoder.encode(lexicon.names, show_progress=show_progress)))
-        return built[0].write(target) | {
-            "medlink": __version__,
-            "ontology": lexicon.ontology_name,
-            "ontology_version": lexicon.version,
-            "encoder": encoder.fingerprint,
-            "n_names": len(lexicon.names),
-        }
-
-    for _ in range(3):
-        obtain_artifact(folder, fill, kind=INDEX_KIND)
-        try:
-            return built[0] if built else NameIndex.read(folder)
-        except FileNotFoundError:
-            continue  # deleted between check and reading: build it
-    raise ArtifactError("the index is deleted again and again while it is read", where=str(folder))
+    place = Workspace(recipe.workspace)
+    return obtain_index(lexicon, encoder, place, kind=recipe.index, show_progress=show_progress)
 
 
 def _encoder(recipe: Recipe, *, dtype: str = "float32") -> Encoder:
-    settings = EncoderSettings(pooling=recipe.pooling, device=recipe.device, dtype=dtype, n_threads=recipe.n_threads)
-    return load_encoder(recipe.encoder, settings)
+    """The encoder of names: no adapter is in it."""
+    parts = parts_of(recipe)
+    settings = EncoderSettings(
+        pooling=parts.settings.pooling, device=recipe.device, dtype=dtype, n_threads=recipe.n_threads
+    )
+    return load_encoder(parts.encoder, settings)
 
 
 def _safe_name(file: Path) -> str:

@@ -37,7 +37,13 @@ class NameMatches:
 
 
 def find_names(
-    queries: Sequence[str], lexicon: Lexicon, *, index: NameIndex, encoder: Encoder, n_neighbours: int
+    queries: Sequence[str],
+    lexicon: Lexicon,
+    *,
+    index: NameIndex,
+    encoder: Encoder,
+    n_neighbours: int,
+    own_names: bool = True,
 ) -> list[NameMatches]:
     """The candidate names of each query.
 
@@ -46,26 +52,34 @@ def find_names(
     indexes.
 
     :param queries: *Shape:* (n_queries,), normalised and distinct, none empty.
+    :param encoder: of queries.
     :param n_neighbours: names to take from each index.
+    :param own_names: if not, a query that is a name is looked up as if the lexicon lacked that name.
     """
-    exact = [lexicon.row_of(query) for query in queries]
+    rows = [lexicon.row_of(query) for query in queries]
+    exact = rows if own_names else [None] * len(rows)
+    hidden = [None] * len(rows) if own_names else rows
+    n_fetched = n_neighbours if own_names else n_neighbours + 1
     asked = [
         i
         for i, (query, row) in enumerate(zip(queries, exact, strict=True))
         if row is None or len(query) <= _LONGEST_ACRONYM or len(lexicon.postings(row)) > 1
     ]
     vectors = encoder.encode([queries[i] for i in asked])
-    near = index.dense.search(vectors, n_neighbours)
-    alike = index.ngrams.search(queries, n_neighbours)
+    near = index.dense.search(vectors, n_fetched)
+    alike = index.ngrams.search(queries, n_fetched)
     places = {i: place for place, i in enumerate(asked)}
     matches = []
     for i, query in enumerate(queries):
         lexical = _by_row(alike, i)
+        if (own := hidden[i]) is not None:
+            lexical.pop(own, None)
         row = exact[i]
         if row is not None:
             lexical[row] = 1.0
         if (place := places.get(i)) is not None:
-            matches.append(_encoded(query, lexical, _Asked(index, encoder, vectors[place], near.rows[place]), lexicon))
+            nearest = near.rows[place][near.rows[place] != own] if own is not None else near.rows[place]
+            matches.append(_encoded(query, lexical, _Asked(index, encoder, vectors[place], nearest), lexicon))
         elif row is not None:
             matches.append(_unencoded(query, lexical, row))
     return matches

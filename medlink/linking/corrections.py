@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from medlink.linking.experience import Experience
 from medlink.linking.ranker import trust
-from medlink.ontology.lexicon import Lexicon
+from medlink.ontology.lexicon import ALIAS, Lexicon
 from medlink.records import TELLING, Candidate, Mention, Ruling
 from medlink.text import flatten, normalise, wording_key
 
@@ -61,6 +62,15 @@ class Corrections:
         in_section = self._wordings.get((key, section)) if section else None
         return in_section or self._wordings.get((key, ""))
 
+    def decide(self, mention: Mention, lexicon: Lexicon) -> Ruling | None:
+        """The ruling that decides a mention; ``None`` where it is left to the ranker, see :meth:`apply`."""
+        ruling = self.find(mention)
+        if ruling is None or _is_doubtful(ruling, mention, lexicon):
+            return None
+        if ruling.concept_id and not lexicon.resolve(ruling.concept_id):
+            return None
+        return ruling
+
     def apply(
         self, mention: Mention, candidates: Sequence[Candidate], lexicon: Lexicon, *, threshold: float
     ) -> Corrected | None:
@@ -77,12 +87,10 @@ class Corrections:
 
         :param candidates: as many as there are, best first.
         """
-        ruling = self.find(mention)
-        if ruling is None or _is_doubtful(ruling, mention, lexicon):
+        ruling = self.decide(mention, lexicon)
+        if ruling is None:
             return None
         confirmed = ruling.concept_id and lexicon.resolve(ruling.concept_id)
-        if ruling.concept_id and not confirmed:
-            return None
         trusted = AT_PLACE if ruling.place else (ruling.n_mentions + 1) / (ruling.n_mentions + 2)
         kept = [candidate for candidate in candidates if candidate.concept_id not in ruling.rejected]
         out = [replace(candidate, score=0.0) for candidate in candidates if candidate.concept_id in ruling.rejected]
@@ -104,6 +112,27 @@ class Corrections:
             if ruling.concept_id and ruling.concept_id in lexicon.concepts and not lexicon.lookup(ruling.surface)
         }
         return tuple(sorted(found))
+
+    def aliases(self, lexicon: Lexicon) -> tuple[tuple[str, str], ...]:
+        """The decided mentions as names: each distinct query and concept that are not already name and bearer, sorted.
+
+        Also what annotators call by different concepts is here, as a name of each: the ranker decides between them.
+        """
+        found = {
+            (ruling.query, concept_id)
+            for ruling in self._places.values()
+            if ruling.query and ruling.concept_id and (concept_id := lexicon.resolve(ruling.concept_id))
+        }
+        return tuple(
+            (query, concept_id)
+            for query, concept_id in sorted(found)
+            if all(posting.concept_id != concept_id for posting in lexicon.lookup(query))
+        )
+
+    @cached_property
+    def experience(self) -> Experience:
+        """What the rulings say of concepts."""
+        return Experience.of(self.rulings)
 
     @cached_property
     def _places(self) -> dict[tuple[str, int, int], Ruling]:
@@ -132,7 +161,8 @@ def describe_ruling(corrected: Corrected, lexicon: Lexicon) -> tuple[str, ...]:
 def _is_doubtful(ruling: Ruling, mention: Mention, lexicon: Lexicon) -> bool:
     if ruling.place or ruling.section or ruling.n_documents >= TELLING:
         return False
-    return len({posting.concept_id for posting in lexicon.lookup(mention.query)}) > 1
+    own = {posting.concept_id for posting in lexicon.lookup(mention.query) if posting.name.kind != ALIAS}
+    return len(own) > 1
 
 
 def _name(concept_id: str, lexicon: Lexicon) -> str:

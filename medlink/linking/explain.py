@@ -62,7 +62,7 @@ def explain_query(query: str, linker: Linker) -> Explanation:
         return alone
     (ranked,) = linker.rank([query], k=DEPTH)
     mention = Mention("", 0, len(query), query)
-    corrected = linker.corrections.apply(mention, ranked, linker.lexicon, threshold=linker.settings.threshold)
+    corrected = linker.corrections.apply(mention, ranked, linker.lexicon, threshold=linker.threshold)
     if corrected is None:
         return alone
     told = describe_ruling(corrected, linker.lexicon)
@@ -82,10 +82,12 @@ def _explain_ranking(query: str, linker: Linker) -> Explanation:
         return Explanation(query, "", (), (), None, ("There is no letter or digit to look up.",))
     settings = linker.settings
     (matches,) = linker.find([normal])
-    candidates = rank_concepts(matches, linker.lexicon, linker.ranker, linker.rarity)[: settings.top_k]
+    candidates = rank_concepts(matches, linker.lexicon, linker.ranker, linker.rarity, linker.experience)[
+        : settings.top_k
+    ]
     if not candidates:
         return Explanation(query, normal, (), (), None, ("No name of the ontology shares anything with it.",))
-    features = describe_matches(matches, linker.lexicon, linker.rarity)
+    features = describe_matches(matches, linker.lexicon, linker.rarity, linker.experience)
     best = best_names(normal, features, linker.ranker)
     winner, *others = candidates
     first, second = best[winner.concept_id], best[others[0].concept_id] if others else None
@@ -100,14 +102,14 @@ def _explain_ranking(query: str, linker: Linker) -> Explanation:
         ),
         Contribution("own_name", *raised, raised[0] - raised[1]),
     )
-    sure = winner.score >= settings.threshold
+    sure = winner.score >= linker.threshold
     return Explanation(
         query,
         normal,
         candidates,
         contributions,
         winner.concept_id if sure else None,
-        _reasons(candidates, contributions, settings.threshold),
+        _reasons(candidates, contributions, linker.threshold),
     )
 
 

@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medlink.linking.candidates import NameMatches
+from medlink.linking.experience import COLUMNS as LEDGER_COLUMNS
+from medlink.linking.experience import NOTHING, Experience
 from medlink.linking.wording import Comparison, Rarity, compare, read_wording
-from medlink.ontology.lexicon import Lexicon
+from medlink.ontology.lexicon import ALIAS, Lexicon
 from medlink.records import Scope
 
 _LOOSE = frozenset({Scope.BROAD, Scope.NARROW, Scope.RELATED})
@@ -29,11 +31,15 @@ FEATURES = (
     "preferred",
     "homonyms",
     "names_of_concept",
+    "alias",
+    *LEDGER_COLUMNS,
 )
 """The columns of a feature row.
 
 ``…_behind`` is a score less the best one of all matches, at most 0. ``support`` is the mean of the three best cosines
-among the concept's matching names, less the best one of all. Counts are logarithms.
+among the concept's matching names, less the best one of all. Counts are logarithms. ``alias`` and what follows it is
+what annotators said: whether the name is a wording of theirs, and :data:`medlink.linking.experience.COLUMNS`; the
+rankers that come with medlink make nothing of it, those of releases do.
 """
 _N_SUPPORTING = 3
 
@@ -52,7 +58,9 @@ class Features:
     values: NDArray[np.float64]
 
 
-def describe_matches(matches: NameMatches, lexicon: Lexicon, rarity: Rarity) -> Features:
+def describe_matches(
+    matches: NameMatches, lexicon: Lexicon, rarity: Rarity, experience: Experience = NOTHING
+) -> Features:
     """The features of every pair of a matching name and a concept that bears it.
 
     Where the encoder was not asked, the n-gram cosine stands in for its cosines.
@@ -83,7 +91,8 @@ def describe_matches(matches: NameMatches, lexicon: Lexicon, rarity: Rarity) -> 
             concept_ids.append(posting.concept_id)
             scope = posting.name.scope
             bearer = (scope in _LOOSE, scope is Scope.PREFERRED, log(len(postings)), log(1 + len(concept.synonyms)))
-            values.append((*shared, *map(float, bearer)))
+            said = (float(posting.name.kind == ALIAS), *experience.describe(posting.concept_id))
+            values.append((*shared, *map(float, bearer), *said))
     shaped = np.array(values, np.float64).reshape(len(values), len(FEATURES))
     shaped[:, FEATURES.index("support")] = _support(concept_ids, shaped[:, FEATURES.index("dense")])
     return Features(np.array(rows, np.int64), tuple(concept_ids), shaped)

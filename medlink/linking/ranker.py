@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from medlink.errors import ArtifactError
 from medlink.linking.candidates import NameMatches
+from medlink.linking.experience import NOTHING, Experience
 from medlink.linking.features import FEATURES, Features, describe_matches
 from medlink.linking.wording import Rarity
 from medlink.ontology.lexicon import Lexicon
@@ -127,6 +129,11 @@ def read_ranker(path: Path) -> Ranker:
         raise ArtifactError("this is no ranker", where=str(path), got=type(error).__name__) from error
 
 
+def write_ranker(ranker: Ranker, path: Path) -> None:
+    """Writes a ranker as :func:`read_ranker` reads it."""
+    path.write_text(json.dumps(asdict(ranker.weights), indent=1) + "\n", encoding="utf-8")
+
+
 @lru_cache(maxsize=4)
 def default_ranker(n_towers: int) -> Ranker:
     """The ranker that comes with medlink for encoders of one tower, or of two."""
@@ -176,12 +183,14 @@ def raise_own_names(query: str, features: Features, logits: NDArray[np.float64],
     return raised
 
 
-def rank_concepts(matches: NameMatches, lexicon: Lexicon, ranker: Ranker, rarity: Rarity) -> tuple[Candidate, ...]:
+def rank_concepts(
+    matches: NameMatches, lexicon: Lexicon, ranker: Ranker, rarity: Rarity, experience: Experience = NOTHING
+) -> tuple[Candidate, ...]:
     """The concepts that a query may mean, best first; of equal scores the ontology's own order of trust, then the id.
 
     Each concept stands once, with its best name.
     """
-    features = describe_matches(matches, lexicon, rarity)
+    features = describe_matches(matches, lexicon, rarity, experience)
     best = best_names(matches.query, features, ranker)
     scores = ranker.probabilities([name.logit + name.raised for name in best.values()]).tolist()
     rows = (int(features.rows[name.pair]) for name in best.values())

@@ -73,7 +73,7 @@ def make_filter(selection: Selection, lexicon: Callable[[], Lexicon]) -> LinkFil
 def _inside(selection: Selection, lexicon: Lexicon) -> set[str]:
     concepts = lexicon.concepts
     below = lexicon.branch(*selection.branches).concepts
-    known = {concept.semantic_type for concept in concepts.values()} - {""}
+    known = {kind for concept in concepts.values() for kind in concept.semantic_types}
     for name in selection.types:
         if name not in known:
             raise UnknownNameError(
@@ -82,4 +82,4 @@ def _inside(selection: Selection, lexicon: Lexicon) -> set[str]:
                 expected=" or ".join(sorted(known)) or "no type at all, as this ontology has none",
                 got=repr(name),
             )
-    return {i for i in below if not selection.types or concepts[i].semantic_type in selection.types}
+    return {i for i in below if not selection.types or not set(selection.types).isdisjoint(concepts[i].semantic_types)}

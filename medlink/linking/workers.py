@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 
 from medlink.linking.annotator import Annotator, windows
 from medlink.linking.assemble import load_annotator, load_linker
+from medlink.linking.processes import become_worker, map_in_order
 from medlink.linking.recipe import Recipe
 from medlink.records import Document, LinkedDocument
-
-# Batches that wait for each worker: enough that none idles, few enough that memory stays small.
-_WAITING = 3
 
 # The annotator of this process, where it is a worker: loaded once, used for every batch.
 _annotator: Annotator | None = None
@@ -39,34 +33,17 @@ def annotate(
 
 
 def _annotate_in_processes(documents: Iterable[Document], recipe: Recipe, n_workers: int) -> Iterator[LinkedDocument]:
-    waiting: deque[Future[list[LinkedDocument]]] = deque()
     # Started afresh, not forked: torch's and faiss's threads do not survive a fork.
     with ProcessPoolExecutor(n_workers, get_context("spawn"), _start_worker, (recipe,)) as pool:
-        try:
-            for batch in windows(documents, n_each=n_workers):
-                waiting.append(pool.submit(_annotate_batch, batch))
-                if len(waiting) >= _WAITING * n_workers:
-                    yield from waiting.popleft().result()
-            while waiting:
-                yield from waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+        batches = windows(documents, n_each=n_workers)
+        for linked in map_in_order(pool, _annotate_batch, batches, n_workers=n_workers):
+            yield from linked
 
 
 def _start_worker(recipe: Recipe) -> None:
     global _annotator
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends its workers
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    become_worker()
     _annotator = load_annotator(recipe)
-
-
-def _end_with_parent() -> None:
-    """Ends this process when its parent is gone: one that was killed cannot end its workers itself."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _annotate_batch(documents: list[Document]) -> list[LinkedDocument]:

@@ -11,7 +11,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from medlink.errors import MissingExtraError, OntologyFormatError, SettingError, UnknownNameError
-from medlink.ontology.readers import READERS, format_of, reader_of
+from medlink.ontology.options import make_options
+from medlink.ontology.readers import FORMATS, format_of, reader_of
 from medlink.ontology.source import Ontology, hash_file
 
 NAME_PATTERN = r"[a-z0-9][a-z0-9._-]*"
@@ -46,7 +47,8 @@ class Entry(BaseModel):
 
     :param version: how it is released, or the version that was added.
     :param obtain: where a user gets it and how it comes in.
-    :param format: a key of ``READERS``, or what its publisher offers where medlink does not read that.
+    :param format: a key of ``FORMATS``, or what its publisher offers where medlink does not read that.
+    :param options: what is chosen about the reading; lists as TOML lists, or with commas.
     :param branch: ids of the concepts to which it is cut by default; empty for all of it.
     :param source: where its file is; ``None`` for an ontology that is described but not here.
     """
@@ -62,12 +64,15 @@ class Entry(BaseModel):
     format: str
     id_prefix: str = ""
     branch: tuple[str, ...] = ()
+    options: dict[str, str | bool | tuple[str, ...]] = {}
     source: Source | None = None
 
     @model_validator(mode="after")
     def _readable(self) -> Entry:
-        if self.source and self.format not in READERS:
-            raise ValueError(f"expected one of the formats {', '.join(READERS)}, got {self.format!r}")
+        if self.source and self.format not in FORMATS:
+            raise ValueError(f"expected one of the formats {', '.join(FORMATS)}, got {self.format!r}")
+        if self.options and self.format in FORMATS:
+            make_options(FORMATS[self.format].options, self.options, self.format)
         return self
 
 
@@ -87,6 +92,9 @@ class Catalogue:
         :raises SettingError: when a manifest is broken; names it.
         """
         return tuple(read_manifest(self._manifests[name]) for name in sorted(self._manifests))
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._manifests
 
     def get(self, name: str) -> Entry:
         """The entry of that name.
@@ -159,7 +167,7 @@ def source_path(entry: Entry) -> Path:
 
 
 def load_ontology(origin: Entry | Path, *, show_progress: bool = False) -> Ontology:
-    """The ontology of an entry, or of a file whose suffix says its format and whose stem is its name.
+    """The ontology of an entry, or of a file, folder or archive that shows its format and whose stem is its name.
 
     :raises OntologyFormatError: when the file is broken, or no longer the one that was added.
     :raises SettingError: when the entry is described only.
@@ -175,5 +183,6 @@ def load_ontology(origin: Entry | Path, *, show_progress: bool = False) -> Ontol
             expected=f"sha256 {origin.source.sha256}",
             hint="Add it again with 'medlink ontology add --replace'.",
         )
-    ontology = reader_of(origin.format)(path, name=origin.name, show_progress=show_progress)
+    read = reader_of(origin.format, origin.options)
+    ontology = read(path, name=origin.name, show_progress=show_progress)
     return replace(ontology, title=origin.title, licence=ontology.licence or origin.licence)

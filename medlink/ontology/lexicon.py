@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +15,9 @@ from medlink.ontology.name_table import NameTable, tabulate
 from medlink.ontology.source import Ontology
 from medlink.records import Concept, Name
 from medlink.text import content_words, normalise
+
+#: The kind of names that annotators gave.
+ALIAS = "alias"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,10 @@ class Lexicon:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The unique normalised names of the current concepts, sorted; a row is a place in here."""
+        """The unique normalised names of the current concepts; a row is a place in here.
+
+        They are sorted, but for those that :func:`extended_lexicon` added, which follow the others.
+        """
         return self.prepared.table.names
 
     def postings(self, row: int) -> tuple[Posting, ...]:
@@ -137,7 +144,7 @@ class Lexicon:
         for root in roots:
             current = self.resolve(root)
             if current is None:
-                raise self._unknown(root)
+                raise self.unknown(root)
             kept |= {current} | self.descendants(current)
         return Lexicon(
             replace(self.ontology, concepts=tuple(c for c in self.ontology.concepts if self.resolve(c.id) in kept))
@@ -180,7 +187,7 @@ class Lexicon:
 
     def _reach(self, concept_id: str, edges: Mapping[str, Sequence[str]]) -> frozenset[str]:
         if concept_id not in self.concepts:
-            raise self._unknown(concept_id)
+            raise self.unknown(concept_id)
         reached, waiting = set[str](), [concept_id]
         while waiting:
             for neighbour in edges.get(waiting.pop(), ()):
@@ -189,7 +196,8 @@ class Lexicon:
                     waiting.append(neighbour)
         return frozenset(reached - {concept_id})
 
-    def _unknown(self, concept_id: str) -> UnknownNameError:
+    def unknown(self, concept_id: str) -> UnknownNameError:
+        """What to raise of an id that is no current concept's."""
         return UnknownNameError(
             "no current concept has this id",
             where=f"{self.ontology_name} {self.version}",
@@ -231,12 +239,64 @@ def with_names(lexicon: Lexicon, names: Iterable[tuple[str, str]]) -> Lexicon:
     return Lexicon(replace(ontology, concepts=tuple(concepts)))
 
 
+def extended_lexicon(lexicon: Lexicon, names: Iterable[tuple[str, str]]) -> Lexicon:
+    """The lexicon with more exact synonyms, of kind "alias", that leave its rows in their places.
+
+    What is new among the names follows the others, sorted, so an index of the old names is extended, not built again.
+    The lexicon itself where nothing is added. Its ``content_hash`` is that of the old one and the aliases.
+
+    :param names: each a text and the id of a current concept that it is to be a name of; their order does not matter,
+        and texts that normalise to nothing are left out.
+    :raises UnknownNameError: when an id is no current concept's.
+    """
+    added = _group((concept_id, text) for text, concept_id in sorted(set(names)) if normalise(text))
+    if unknown := sorted(added.keys() - lexicon.concepts.keys()):
+        raise lexicon.unknown(unknown[0])
+    if not added:
+        return lexicon
+    concepts = tuple(_with_aliases(concept, added.get(concept.id, ())) for concept in lexicon.ontology.concepts)
+    table = lexicon.prepared.table
+    entries = _alias_entries(table, tuple(c for c in concepts if not c.obsolete), added)
+    content_hash = hashlib.sha256(json.dumps([lexicon.content_hash, added], sort_keys=True).encode()).hexdigest()
+    prepared = Prepared(content_hash, table.extended(entries))
+    return Lexicon(replace(lexicon.ontology, concepts=concepts), prepared=prepared)
+
+
+def _alias_entries(
+    table: NameTable, concepts: Sequence[Concept], added: Mapping[str, Sequence[str]]
+) -> dict[str, list[tuple[int, int]]]:
+    """All entries of each name that is an alias, as :func:`medlink.ontology.name_table.tabulate` would order them.
+
+    :param concepts: current ones, with their aliases, which are the last of their names.
+    """
+    found: dict[str, dict[int, int]] = {}
+    for place, concept in enumerate(concepts):
+        n_aliases = len(added.get(concept.id, ()))
+        names = concept.names
+        for spelling in range(len(names) - n_aliases, len(names)):
+            key = normalise(names[spelling].text)
+            if key not in found:
+                row = table.row_of(key)
+                found[key] = {} if row is None else dict(table.entries(row))
+            rivals = [spelling, found[key].get(place, spelling)]
+            found[key][place] = min(rivals, key=lambda s: (names[s].scope.rank, names[s].text, names[s].kind))
+    return {
+        key: sorted(bearers.items(), key=lambda bearer: (concepts[bearer[0]].names[bearer[1]].scope.rank, bearer[0]))
+        for key, bearers in found.items()
+    }
+
+
 def hash_concepts(concepts: Iterable[Concept]) -> str:
     """The sha256 of the concepts in hexadecimal; no order in the file changes it, and no other field is left out."""
     digest = hashlib.sha256()
     for concept in sorted(concepts, key=lambda c: c.id):
         digest.update(f"{canonical_line(concept)}\n".encode())
     return digest.hexdigest()
+
+
+def _with_aliases(concept: Concept, texts: Sequence[str]) -> Concept:
+    aliases = tuple(Name(text, kind=ALIAS) for text in texts)
+    return replace(concept, synonyms=(*concept.synonyms, *aliases)) if aliases else concept
 
 
 def _posting(concept: Concept, spelling: int) -> Posting:

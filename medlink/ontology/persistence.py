@@ -16,7 +16,7 @@ from medlink import text
 from medlink.errors import ArtifactError
 from medlink.ontology.concept_json import concept_line, parse_concept
 from medlink.ontology.lexicon import Lexicon, Prepared
-from medlink.ontology.name_table import NameTable
+from medlink.ontology.name_table import NameTable, find_runs
 from medlink.ontology.source import Ontology
 
 FORMAT = "medlink.lexicon.v1"
@@ -76,7 +76,8 @@ def read_lexicon(folder: Path) -> Lexicon:
                 concepts=tuple(map(parse_concept, islice(stream, header["n_concepts"]))),
             )
         names_hash, names, *columns = json.loads((folder / NAMES_FILE).read_text(encoding="utf-8"))
-        table = NameTable(tuple(names), *(array("I", column) for column in columns))
+        starts, bearers, spellings = (array("I", column) for column in columns)
+        table = NameTable(tuple(names), starts, bearers, spellings, find_runs(names))
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise ArtifactError(
             "the stored lexicon is damaged",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import gzip
 import hashlib
 import logging
+import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,7 +19,7 @@ from medlink.records import Concept, Name
 
 logger = logging.getLogger(__name__)
 
-_GZIP_MAGIC = b"\x1f\x8b"
+GZIP_MAGIC = b"\x1f\x8b"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +85,26 @@ class ConceptCollector:
         self._lines[concept.id] = line
 
     def sorted_concepts(self) -> tuple[Concept, ...]:
-        """All concepts by id; parents that the file does not hold stay in the record and are warned of once.
+        """All concepts by id; see :func:`sort_concepts`.
 
         :raises OntologyFormatError: when there is none.
         """
-        if not self._concepts:
-            raise OntologyFormatError("no concept found", where=str(self._path), expected="at least one")
-        missing = {parent for concept in self._concepts.values() for parent in concept.parents} - self._concepts.keys()
-        if missing:
-            examples = ", ".join(sorted(missing)[:3])
-            logger.warning(
-                "%s: parents that are not in the file: %d, such as %s", self._path.name, len(missing), examples
-            )
-        return tuple(self._concepts[concept_id] for concept_id in sorted(self._concepts))
+        return sort_concepts(self._concepts, self._path)
+
+
+def sort_concepts(concepts: Mapping[str, Concept], path: Path) -> tuple[Concept, ...]:
+    """All concepts by id; parents that the file does not hold stay in the record and are warned of once.
+
+    :param path: the file, for messages.
+    :raises OntologyFormatError: when there is none.
+    """
+    if not concepts:
+        raise OntologyFormatError("no concept found", where=str(path), expected="at least one")
+    missing = {parent for concept in concepts.values() for parent in concept.parents if parent not in concepts}
+    if missing:
+        examples = ", ".join(sorted(missing)[:3])
+        logger.warning("%s: parents that are not in the file: %d, such as %s", path.name, len(missing), examples)
+    return tuple(concepts[concept_id] for concept_id in sorted(concepts))
 
 
 def distinct_synonyms(preferred: str, synonyms: Iterable[Name]) -> tuple[Name, ...]:
@@ -125,7 +133,7 @@ def hash_file(path: Path) -> str:
 
     :raises OntologyFormatError: when it cannot be read.
     """
-    with _readable(path), path.open("rb") as stream:
+    with readable(path), path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
@@ -134,29 +142,41 @@ def read_lines(path: Path) -> Iterator[str]:
 
     :raises OntologyFormatError: when the file cannot be read or a line is no UTF-8; names the line.
     """
-    with _readable(path), path.open("rb") as raw:
-        packed = raw.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+    with readable(path), path.open("rb") as raw:
+        packed = raw.read(len(GZIP_MAGIC)) == GZIP_MAGIC
         raw.seek(0)
         stream = cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if packed else raw
         for number, line in enumerate(stream, start=1):
-            try:
-                text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-            except UnicodeDecodeError as error:
-                raise OntologyFormatError(
-                    "a byte that is no UTF-8",
-                    where=f"{path}:{number}",
-                    expected="text in UTF-8",
-                    got=f"byte 0x{line[error.start]:02x} at position {error.start + 1} of the line",
-                ) from error
-            yield text.rstrip("\r\n") + "\n"
+            yield decode_line(line, f"{path}:{number}", first=number == 1) + "\n"
+
+
+def decode_line(line: bytes, where: str, *, first: bool) -> str:
+    """A line of a file as text without its end.
+
+    :param where: file and line, for messages.
+    :param first: whether it is the file's first line, which may begin with a byte order mark.
+    :raises OntologyFormatError: when it is no UTF-8.
+    """
+    try:
+        return line.decode("utf-8-sig" if first else "utf-8").rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise OntologyFormatError(
+            "a byte that is no UTF-8",
+            where=where,
+            expected="text in UTF-8",
+            got=f"byte 0x{line[error.start]:02x} at position {error.start + 1} of the line",
+        ) from error
 
 
 @contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    """Turns what the system or gzip has against a file into an error that names it."""
+def readable(path: Path | str) -> Iterator[None]:
+    """Turns what the system, gzip or zip has against a file into an error that names it.
+
+    :raises OntologyFormatError: instead of theirs.
+    """
     try:
         yield
-    except (OSError, EOFError, zlib.error) as error:
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise OntologyFormatError(
             "the file cannot be read",
             where=str(path),

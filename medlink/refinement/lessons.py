@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from medlink.curation.adjudication import NOT_A_MENTION, Decision, Resolve
-from medlink.curation.rulings import rejected_concepts
+from medlink.curation.rulings import overruled_concept, rejected_concepts
 from medlink.records import Verdict
 from medlink.text import normalise
 
@@ -23,7 +23,8 @@ class Lesson:
     :param concept_id: what it means; ``None`` where no concept fits, or where it is no mention.
     :param is_mention: whether it is one at all.
     :param refuted: concepts that it does not mean: corrected, or shown and not accepted; sorted.
-    :param changed: whether somebody said other than what the system had proposed.
+    :param overruled: what the system had proposed before the annotators said otherwise; empty where they did not.
+    :param changed: whether somebody said other than what the system had proposed, or marked what it had missed.
     :param annotators: who decided it so, sorted.
     :param seq: place in the ledger of the last event behind it; higher is later.
     :param at: when that was said.
@@ -34,6 +35,7 @@ class Lesson:
     concept_id: str | None
     is_mention: bool
     refuted: tuple[str, ...]
+    overruled: str
     changed: bool
     annotators: tuple[str, ...]
     seq: int
@@ -55,6 +57,7 @@ def take_lessons(decisions: Iterable[Decision], *, resolve: Resolve | None = Non
         if decision.is_open or not query:
             continue
         refuted = {(resolve(key) if resolve else None) or key for one in said for key in rejected_concepts(one)}
+        overruled = next(filter(None, map(overruled_concept, said)), "")
         span = decision.span
         yield Lesson(
             query=query,
@@ -62,6 +65,7 @@ def take_lessons(decisions: Iterable[Decision], *, resolve: Resolve | None = Non
             concept_id=decision.concept_id,
             is_mention=decision.outcome != NOT_A_MENTION,
             refuted=tuple(sorted(refuted - {decision.concept_id})),
+            overruled=(resolve(overruled) if resolve else None) or overruled,
             changed=any(one.verdict in _CHANGING for one in said),
             annotators=tuple(sorted({one.annotator for one in said if one.annotator})),
             seq=max(entry.seq for entry in heard),

@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 MANIFEST = "manifest.json"
 # How often a write begins anew when somebody deletes the folder under its hands.
 _ATTEMPTS = 3
+# What stands in the name of a temporary folder whose name is not known yet.
+_UNNAMED = "new"
 
 Facts: TypeAlias = dict[str, str | int | float | bool]
 Fill: TypeAlias = Callable[[Path], Facts]
@@ -85,6 +87,25 @@ def write_artifact(folder: Path, fill: Fill, *, kind: str) -> Manifest:
     raise ArtifactError("the folder is deleted again and again while it is written", where=str(folder.parent))
 
 
+def write_named_artifact(parent: Path, fill: Fill, *, kind: str, name: Callable[[Manifest], str]) -> Path:
+    """The folder of an artifact whose name in ``parent`` follows from what ``fill`` wrote; all of it or none is there.
+
+    What killed writers left is removed first, so the caller holds a lock of all writers to ``parent``.
+
+    :param name: of the folder, which does not exist yet.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(parent / _UNNAMED)
+    temporary = _make_sibling(parent / _UNNAMED)
+    try:
+        folder = parent / name(_complete(temporary, fill, kind))
+        temporary.rename(folder)
+        sync(parent)
+        return folder
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
 def read_manifest(folder: Path, *, kind: str) -> Manifest:
     """The manifest of an artifact whose files all have the size and hash that it states.
 
@@ -137,10 +158,16 @@ def _find_manifest(folder: Path, kind: str) -> Manifest | None:
 
 
 def _fill_and_rename(temporary: Path, folder: Path, fill: Fill, kind: str) -> Manifest:
+    manifest = _complete(temporary, fill, kind)
+    _replace_folder(temporary, folder)
+    return manifest
+
+
+def _complete(temporary: Path, fill: Fill, kind: str) -> Manifest:
+    """Fills a temporary folder, describes it in a manifest, and makes all of it durable."""
     manifest = Manifest(kind=kind, facts=fill(temporary), files=_describe_files(temporary))
     (temporary / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
     _sync_tree(temporary)
-    _replace_folder(temporary, folder)
     return manifest
 
 
@@ -191,7 +218,7 @@ def _replace_folder(temporary: Path, folder: Path) -> None:
             _retire(folder)
     else:
         raise ArtifactError("another process replaces this folder again and again", where=str(folder))
-    _sync(folder.parent)
+    sync(folder.parent)
 
 
 def _retire(folder: Path) -> None:
@@ -204,11 +231,12 @@ def _retire(folder: Path) -> None:
 
 def _sync_tree(folder: Path) -> None:
     for path in folder.rglob("*"):
-        _sync(path)
-    _sync(folder)
+        sync(path)
+    sync(folder)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Makes a file's content, or a folder's entries, durable."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

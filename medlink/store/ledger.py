@@ -16,9 +16,17 @@ from types import TracebackType
 
 from medlink import __version__
 from medlink.errors import LedgerError
-from medlink.store.database import open_database, open_read_only, sqlite_errors, transaction
+from medlink.store.database import Kind, open_database, open_read_only, sqlite_errors, transaction
 from medlink.store.events import COLUMNS, Entry, Event, from_row, from_stamp, row_bytes, text_hash, to_row, to_stamp
 from medlink.text import flatten
+
+LEDGER = Kind(
+    name="ledger",
+    folder="ledger",
+    error=LedgerError,
+    if_missing="'medlink ingest FILES' makes one from annotation files.",
+    if_damaged="Take the last good copy and import the files since then again.",
+)
 
 _QUOTED = ", ".join(f'"{column}"' for column in COLUMNS)
 _INSERT = (
@@ -81,7 +89,7 @@ class Ledger:
 
         :raises LedgerError: when it cannot be written, is damaged, or was made by a newer version.
         """
-        return cls(open_database(path), path)
+        return cls(open_database(path, LEDGER), path)
 
     @classmethod
     def read(cls, path: Path) -> Ledger:
@@ -89,7 +97,7 @@ class Ledger:
 
         :raises LedgerError: when there is none or it cannot be read.
         """
-        return cls(open_read_only(path), path)
+        return cls(open_read_only(path, LEDGER), path)
 
     def close(self) -> None:
         """Closes the file."""
@@ -112,7 +120,7 @@ class Ledger:
         :param now: when it is recorded; a clock that was set back counts as the time of the batch before.
         :raises LedgerError: when the disk is full, another writer takes too long, …; nothing is then recorded.
         """
-        with sqlite_errors(self.path), transaction(self._connection):
+        with sqlite_errors(self.path, LEDGER), transaction(self._connection):
             batch = Batch(self._connection, now)
             yield batch
             batch.seal()
@@ -142,7 +150,7 @@ class Ledger:
 
     def batches(self) -> tuple[BatchRecord, ...]:
         """All batches in order."""
-        with sqlite_errors(self.path):
+        with sqlite_errors(self.path, LEDGER):
             files: dict[int, list[str]] = {}
             for batch_id, name in self._connection.execute("SELECT batch_id, name FROM files ORDER BY id"):
                 files.setdefault(batch_id, []).append(name)
@@ -154,17 +162,17 @@ class Ledger:
 
     def n_events(self) -> int:
         """The number of all events."""
-        with sqlite_errors(self.path):
+        with sqlite_errors(self.path, LEDGER):
             return int(self._connection.execute("SELECT count(*) FROM events").fetchone()[0])
 
     def n_documents(self) -> int:
         """The number of documents that somebody said something about."""
-        with sqlite_errors(self.path):
+        with sqlite_errors(self.path, LEDGER):
             return int(self._connection.execute("SELECT count(DISTINCT doc_id) FROM events").fetchone()[0])
 
     def text(self, doc_hash: str) -> str | None:
         """The text with that hash, where the team chose to keep texts."""
-        with sqlite_errors(self.path):
+        with sqlite_errors(self.path, LEDGER):
             row = self._connection.execute("SELECT text FROM texts WHERE hash = ?", (doc_hash,)).fetchone()
         return None if row is None else str(row[0])
 
@@ -173,7 +181,7 @@ class Ledger:
 
         :raises LedgerError: naming the first thing that is not as it was recorded.
         """
-        with sqlite_errors(self.path):
+        with sqlite_errors(self.path, LEDGER):
             (found,) = self._connection.execute("PRAGMA integrity_check(1)").fetchone()
             if found != "ok":
                 raise self._damage("the file's pages are damaged", found)
@@ -219,7 +227,7 @@ class Ledger:
 
     def _entries(self, order: str, doc_id: str | None, as_of: datetime | None) -> Iterator[Entry]:
         sql = _SELECT + (_OF_DOCUMENT if doc_id is not None else "") + order
-        with sqlite_errors(self.path):
+        with sqlite_errors(self.path, LEDGER):
             files = {number: rest for number, *rest in self._connection.execute("SELECT id, name, sha256 FROM files")}
             stamps = self._connection.execute("SELECT id, recorded_at FROM batches")
             recorded = {number: from_stamp(stamp) for number, stamp in stamps}

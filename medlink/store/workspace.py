@@ -33,7 +33,7 @@ class Workspace:
 
     @property
     def indexes(self) -> Path:
-        """One artifact for each (ontology, encoder)."""
+        """Names' n-grams, one artifact for each set of names, and vectors, one for each set of names and tower."""
         return self.root / "indexes"
 
     @property
@@ -47,6 +47,31 @@ class Workspace:
         return self.root / "ledger.sqlite"
 
     @property
+    def link_log(self) -> Path:
+        """What was linked: documents' ids, mentions' surfaces and their concepts; no other text."""
+        return self.root / "links.sqlite"
+
+    @property
+    def vectors(self) -> Path:
+        """Vectors of mentions that were encoded before; it may be deleted at any time."""
+        return self.root / "vectors.sqlite"
+
+    @property
+    def releases(self) -> Path:
+        """What was learned from the ledger: one folder for each release, and which of them is current."""
+        return self.root / "releases"
+
+    @property
     def quarantine(self) -> Path:
         """Records of annotation files that could not be taken in, to be mended."""
         return self.root / "quarantine"
+
+    @property
+    def refining(self) -> Path:
+        """Where a training of the transformer stands that is under way, or was cut off."""
+        return self.root / "refining"
+
+    @property
+    def reports(self) -> Path:
+        """Report cards of refinements that made no release."""
+        return self.root / "reports"

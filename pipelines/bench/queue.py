@@ -50,7 +50,7 @@ from medlink.linking.assemble import link_to, load_lexicon
 from medlink.linking.corrections import Corrections
 from medlink.linking.linker import DEPTH
 from medlink.linking.recipe import Recipe
-from medlink.linking.settings import LinkerSettings
+from medlink.linking.settings import DEFAULT_THRESHOLD, LinkerSettings
 from medlink.ontology.lexicon import Lexicon
 from medlink.records import Annotation, Link, Mention, Proposal, Source, Verdict
 from medlink.store.events import Entry, Event
@@ -61,7 +61,7 @@ from pipelines.bench.results import append_result, bench_data
 CORPUS = "ncbi-disease/NCBItrainset_corpus.txt"
 ONTOLOGY = "medic-2012/medic_06Jul2012.txt"
 SHOWN = LinkerSettings().top_k
-THRESHOLD = LinkerSettings().threshold
+THRESHOLD = DEFAULT_THRESHOLD
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 QUEUE, DOUBT, FREQUENCY, FRESH, RANDOM = "queue", "doubt", "frequency", "random, no repeats", "random"
 # Counts of annotated mentions that the table shows.

@@ -274,3 +274,25 @@ def test_ingest_compares_with_the_links_that_were_exported(run: Run, tmp_path: P
     texts = {linked.document.id: linked.document.text for linked in (NOTE, OTHER)}
     assert {one["surface"] for one in shown} == {texts[one["doc_id"]][one["start"] : one["end"]] for one in shown}
     assert {one["doc_hash"] for one in shown} == {text_hash(text) for text in texts.values()}
+
+
+def test_diff_counts_the_corrections_that_a_release_touches(run: Run, write: Write, tmp_path: Path) -> None:
+    old, new = tmp_path / "old.csv", tmp_path / "new.obo"
+    old.write_text("id,name\nHP:0001250,Seizure\nHP:0000107,Renal cyst\nHP:0000001,All\n", encoding="utf-8")
+    new.write_text(
+        "[Term]\nid: HP:0000002\nname: Epileptic seizure\nalt_id: HP:0001250\n\n"
+        "[Term]\nid: HP:0000001\nname: Everything\n",
+        encoding="utf-8",
+    )
+    before = run("ontology", "diff", old, new).output
+    assert "merged   1\n" in before
+    assert "corrections" not in before
+    run("ingest", write(FIT, FIT | {"annotator": "bob"}, MI, CYST), *TINY)
+    output = run("ontology", "diff", old, new).output
+    assert "retired:\n  HP:0000107  Renal cyst → no successor\n" in output
+    assert "renamed:\n  HP:0000001  All → Everything\n" in output
+    assert "added:\n  HP:0000002  Epileptic seizure\n" in output
+    assert "\n2 of 3 corrections name a concept that changed\n  HP:0001250  merged → HP:0000002, 2\n" in output
+    report = json.loads(run("ontology", "diff", old, new, "--json").stdout)
+    assert report["merged"] == [{"id": "HP:0001250", "name": "Seizure", "successors": ["HP:0000002"]}]
+    assert (report["corrections"]["n_touched"], report["corrections"]["n_uses"]) == (2, 3)

@@ -97,6 +97,28 @@ def test_link_reads_standard_input_and_writes_standard_output(options: list[str]
     assert found(json.loads(result.stdout)) == [("renal cyst", "HP:0000107")]
 
 
+def test_link_joins_ontologies_and_writes_ids_of_other_systems(notes: Path, options: list[str], tmp_path: Path) -> None:
+    (tmp_path / "drugs.csv").write_text("id,name\nDRUG:1,aspirin\n", encoding="utf-8")
+    (tmp_path / "note.txt").write_text("Seizure. Took aspirin.", encoding="utf-8")
+    out = tmp_path / "o.jsonl"
+    result = run(
+        "link", tmp_path / "note.txt", "--out", out, *options, "--ontology", tmp_path / "drugs.csv", "--map", "umls"
+    )
+    assert result.exit_code == 0, result.output
+    (line,) = read_lines(out)
+    assert found(line) == [("Seizure", "HP:0001250"), ("aspirin", "DRUG:1")]
+    links = line["links"]
+    assert isinstance(links, list)
+    assert [link.get("equivalents") for link in links] == [["UMLS:C0036572"], None]
+    assert [link["ontology_version"][:11] for link in links] == ["2025-01-16+"] * 2
+
+
+def test_link_refuses_a_system_that_the_ontology_does_not_know(notes: Path, options: list[str]) -> None:
+    result = run("link", notes, *options, "--map", "LOINC")
+    assert isinstance(result.exception, SystemExit)
+    assert "nothing refers to the system 'LOINC'" in result.output
+
+
 def test_link_reads_the_fields_it_is_told(options: list[str], tmp_path: Path) -> None:
     (tmp_path / "n.jsonl").write_text('{"note": 7, "body": "renal cyst"}\n', encoding="utf-8")
     (tmp_path / "n.csv").write_text("note,body\n8,seizure\n", encoding="utf-8")

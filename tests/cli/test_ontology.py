@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 
 from medlink.cli.ontology import ontology
 from medlink.errors import OntologyFormatError, SettingError, UnknownNameError
+from medlink.ontology.readers import FORMATS
 
 TINY = Path(__file__).parents[1] / "data" / "tiny.obo"
 
@@ -131,3 +132,38 @@ def test_every_command_explains_itself(command: str) -> None:
     assert result.exit_code == 0
     assert "--workspace" in result.stdout
     assert "--json" in result.stdout
+
+
+def test_add_takes_the_folder_of_a_release_with_options(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "META"
+    folder.mkdir()
+    row = "C000000{n}|ENG|P|L|PF|S|Y|A||||{source}|PT|1|{name}|0|N||\n"
+    rows = [row.format(n=1, source="MSH", name="Fit"), row.format(n=2, source="HPO", name="Ache")]
+    (folder / "MRCONSO.RRF").write_text("".join(rows), encoding="utf-8")
+    result = run("add", folder, "--name", "mine", "--option", "sources=MSH", "--option", "version=2024AB")
+    assert "added mine: UMLS Metathesaurus, version 2024AB" in result.stdout
+    facts = json.loads(run("show", "mine", "--json").stdout)
+    assert (facts["concepts"], facts["options"]) == (1, {"sources": "MSH", "version": "2024AB"})
+    assert "sources=MSH; version=2024AB" in run("show", "mine").stdout
+    refused = run("add", folder, "--name", "other", "--option", "source=MSH")
+    assert "the format 'umls' has no option 'source'; expected one of version, sources," in str(refused.exception)
+
+
+def test_formats_explains_every_option() -> None:
+    result = CliRunner().invoke(ontology, ["formats"])
+    assert result.exit_code == 0
+    listed = json.loads(CliRunner().invoke(ontology, ["formats", "--json"]).stdout)
+    assert [known["name"] for known in listed] == list(FORMATS)
+    assert all(option["help"] for known in listed for option in known["options"])
+    (umls,) = json.loads(CliRunner().invoke(ontology, ["formats", "umls", "--json"]).stdout)
+    assert umls["options"][1] == {
+        "name": "languages",
+        "help": "LAT values, such as ENG; the preferred name is in the first that a concept has.",
+        "default": "ENG",
+    }
+    assert isinstance(CliRunner().invoke(ontology, ["formats", "docx"]).exception, UnknownNameError)
+
+
+def test_diff_takes_names_and_files(with_tiny: Run) -> None:
+    result = with_tiny("diff", "tiny", TINY)
+    assert result.stdout.startswith("tiny 2025-01-16 → tiny 2025-01-16\nadded    0\nrenamed  0\nmerged   0\n")

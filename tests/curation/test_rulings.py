@@ -33,7 +33,9 @@ def test_wording_decided_alike_is_ruled_with_its_evidence(tmp_path: Path) -> Non
         in_note(2, "HP:1", surface="Fit", annotator="bob", time=after(30)),
     )
     assert rulings == {
-        ("fit", ""): Ruling("fit", "fit", "HP:1", ("HP:8", "HP:9"), None, "", 2, 2, ("ann", "bob"), after(30))
+        ("fit", ""): Ruling(
+            "fit", "fit", "HP:1", ("HP:8", "HP:9"), None, "", 2, 2, ("ann", "bob"), after(30), query="fit"
+        )
     }
 
 

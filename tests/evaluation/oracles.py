@@ -38,3 +38,18 @@ def percentile(numbers: Sequence[float], percent: float) -> float:
     below = int(place)
     above = min(below + 1, len(ordered) - 1)
     return ordered[below] + (place - below) * (ordered[above] - ordered[below])
+
+
+def expected_calibration_error(graded: Sequence[tuple[bool, float]], n_bins: int) -> float:
+    """Mentions of one score go, all together, to the bin in which the middle one of them stands."""
+    ordered = sorted(score for _, score in graded)
+    bins: dict[int, list[tuple[bool, float]]] = {}
+    for right, score in graded:
+        middle = ordered.index(score) + ordered.count(score) / 2
+        bins.setdefault(min(int(middle / len(ordered) * n_bins), n_bins - 1), []).append((right, score))
+    return sum(
+        abs(sum(right for right, _ in held) / len(held) - sum(score for _, score in held) / len(held))
+        * len(held)
+        / len(graded)
+        for held in bins.values()
+    )

@@ -119,7 +119,8 @@ def _links(draw: st.DrawFn, document: Document) -> Link:
         label=draw(st.sampled_from(["", "DISEASE", "a b"])),
     )
     chosen = draw(st.sampled_from([None, *(c.concept_id for c in candidates)]))
-    return Link(mention, tuple(candidates), chosen, draw(_WORDS), draw(_WORDS))
+    others = draw(st.sampled_from([(), ("OMIM:1",), ("OMIM:1", "UMLS:C1")]))
+    return Link(mention, tuple(candidates), chosen, draw(_WORDS), draw(_WORDS), others)
 
 
 @st.composite

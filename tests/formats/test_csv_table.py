@@ -62,6 +62,7 @@ def test_write_csv_fills_every_column() -> None:
         "alternatives": "HP:0002315 Headache (0.4021)",
         "release": "surface-1",
         "ontology_version": "2025-01-16",
+        "equivalents": "",
     }
 
 

@@ -328,6 +328,8 @@ def test_ids_with_paths_write_no_file_outside_of_the_folder(tmp_path: Path) -> N
     evil = replace(OTHER, document=replace(OTHER.document, id="../../evil"))
     for format in FOLDER_FORMATS:
         write_links([evil], tmp_path / "in" / format, format=format)
+        if format == "phenopackets":  # an export, which nothing reads back
+            continue
         good, bad = read(tmp_path / "in" / format, baseline={"../../evil": evil})
         assert (bad, {a.doc_id for a in good}) == ([], {"../../evil"})
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in"]

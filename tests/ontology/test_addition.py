@@ -45,7 +45,7 @@ def test_add_ontology_survives_moving_the_folder(tiny_path: Path, tmp_path: Path
     [
         ("id,name\nX:1,Fit\nX:1,Ache\n", AddOptions(), OntologyFormatError),
         (TABLE, AddOptions(branch=("X:9",)), UnknownNameError),
-        (TABLE, AddOptions(format="owl"), UnknownNameError),
+        (TABLE, AddOptions(format="docx"), UnknownNameError),
         (TABLE, AddOptions(format="icd10cm"), OntologyFormatError),
     ],
     ids=["broken", "branch", "format", "not the packaged one"],

@@ -15,10 +15,13 @@ from medlink.ontology.catalogue import (
     read_manifest,
     source_path,
 )
-from medlink.ontology.readers import READERS, format_of, reader_of
+from medlink.ontology.readers import FORMATS, format_of, reader_of
 
 MANIFEST = 'name = "mine"\ntitle = "Mine"\nlicence = "CC0"\nformat = "obo"\nid_prefix = "X"\n'
-KNOWN = ("chebi", "doid", "go", "hpo", "icd10cm", "loinc", "mesh", "mondo", "rxnorm", "snomedct", "umls")
+KNOWN = (
+    "chebi", "doid", "gilda", "go", "hpo", "icd10cm", "icd11", "loinc", "mesh", "mondo", "ncit", "omop", "ordo",
+    "rxnorm", "snomedct", "umls",
+)  # fmt: skip
 
 
 def write(folder: Path, text: str, name: str = "mine") -> Path:
@@ -49,7 +52,9 @@ def test_catalogue_takes_the_manifest_of_the_earlier_folder(tmp_path: Path) -> N
 
 
 def test_get_lists_the_known_names_for_an_unknown_one() -> None:
-    with pytest.raises(UnknownNameError, match="no ontology is called 'hpoo'; expected one of chebi, doid, go, hpo"):
+    with pytest.raises(
+        UnknownNameError, match="no ontology is called 'hpoo'; expected one of chebi, doid, gilda, go, hpo"
+    ):
         Catalogue([default_folder()]).get("hpoo")
 
 
@@ -125,8 +130,13 @@ def test_load_ontology_refuses_a_file_that_changed_since_it_was_added(tiny_path:
 
 def test_format_of_and_reader_of_list_what_they_know() -> None:
     assert format_of(Path("a.TSV.gz")) == "table"
-    with pytest.raises(UnknownNameError, match=r"expected \.obo, .*got '\.owl'.*obo, icd10cm, table"):
-        format_of(Path("a.owl"))
-    with pytest.raises(UnknownNameError, match="expected one of obo, icd10cm, table, biosyn; got 'owl'"):
-        reader_of("owl")
-    assert reader_of("obo") is READERS["obo"]
+    with pytest.raises(UnknownNameError, match=r"expected \.obo, .*got '\.docx'.*obo, icd10cm, table"):
+        format_of(Path("a.docx"))
+    with pytest.raises(UnknownNameError, match=r"expected one of obo, icd10cm, table, biosyn, .*; got 'docx'"):
+        reader_of("docx")
+    assert reader_of("obo") is FORMATS["obo"].read
+
+
+def test_what_the_catalogue_describes_can_be_read() -> None:
+    entries = Catalogue([default_folder()]).entries()
+    assert [entry.name for entry in entries if entry.format not in FORMATS] == []

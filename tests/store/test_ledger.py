@@ -14,7 +14,7 @@ from medlink.errors import LedgerError
 from medlink.records import Proposal, Source, Verdict
 from medlink.store.database import open_database
 from medlink.store.events import Event, from_row, text_hash, to_row
-from medlink.store.ledger import Added, Ledger
+from medlink.store.ledger import LEDGER, Added, Ledger
 from tests.store.said import START, after, event
 
 
@@ -253,7 +253,7 @@ def test_file_that_is_no_ledger_is_named(path: Path, open_it: Callable[[Path], L
 
 def test_disk_full_records_nothing_and_leaves_the_ledger_sound(path: Path) -> None:
     record(path, [event()])
-    connection = open_database(path)
+    connection = open_database(path, LEDGER)
     n_pages = connection.execute("PRAGMA page_count").fetchone()[0]
     connection.execute(f"PRAGMA max_page_count = {n_pages + 20}")
     with Ledger(connection, path) as ledger:
@@ -278,7 +278,7 @@ def test_readers_see_the_ledger_as_it_was_while_a_batch_is_written(path: Path) -
 
 def test_second_writer_is_told_to_wait_when_the_first_takes_too_long(path: Path) -> None:
     with Ledger.open(path) as first, first.batch(START):
-        second = Ledger(open_database(path, patience=0.05), path)
+        second = Ledger(open_database(path, LEDGER, patience=0.05), path)
         with second, pytest.raises(LedgerError, match="another process is writing"), second.batch(START):
             pass
 

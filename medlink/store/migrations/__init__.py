@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from importlib import resources
 
-from medlink.errors import LedgerError
+from medlink.errors import StoreError
 
 _APPLIED = "CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, sha256 TEXT NOT NULL) STRICT"
 
@@ -30,9 +30,12 @@ class Migration:
         return sha256(self.sql.encode()).hexdigest()
 
 
-def known_migrations() -> tuple[Migration, ...]:
-    """The steps that come with this version of medlink, in order."""
-    files = sorted(resources.files(__name__).iterdir(), key=lambda file: file.name)
+def known_migrations(database: str) -> tuple[Migration, ...]:
+    """The steps that come with this version of medlink, in order.
+
+    :param database: the kind of database, which is the folder of its steps: ``ledger``, ``link_log``, ``vectors``.
+    """
+    files = sorted(resources.files(__name__).joinpath(database).iterdir(), key=lambda file: file.name)
     return tuple(
         Migration(file.name.removesuffix(".sql"), file.read_text(encoding="utf-8"))
         for file in files
@@ -40,16 +43,23 @@ def known_migrations() -> tuple[Migration, ...]:
     )
 
 
-def migrate(connection: sqlite3.Connection, migrations: Iterable[Migration], *, where: str) -> tuple[str, ...]:
+def migrate(
+    connection: sqlite3.Connection,
+    migrations: Iterable[Migration],
+    *,
+    where: str,
+    error: type[StoreError] = StoreError,
+) -> tuple[str, ...]:
     """Applies the steps that the database lacks, and returns their names; a step that fails leaves no trace.
 
     :param connection: without a transaction, in autocommit mode.
     :param where: the database's path, for errors.
-    :raises LedgerError: when the database has a step that is not known here, or another one of that name.
+    :param error: what is raised.
+    :raises StoreError: when the database has a step that is not known here, or another one of that name.
     """
     connection.execute(_APPLIED)
     steps = tuple(migrations)
-    pending = pending_migrations(connection, steps, where=where)
+    pending = pending_migrations(connection, steps, where=where, error=error)
     for step in pending:
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -64,19 +74,23 @@ def migrate(connection: sqlite3.Connection, migrations: Iterable[Migration], *, 
 
 
 def pending_migrations(
-    connection: sqlite3.Connection, migrations: Iterable[Migration], *, where: str
+    connection: sqlite3.Connection,
+    migrations: Iterable[Migration],
+    *,
+    where: str,
+    error: type[StoreError] = StoreError,
 ) -> tuple[Migration, ...]:
     """The steps that the database lacks.
 
-    :raises LedgerError: as :func:`migrate` does.
+    :raises StoreError: as :func:`migrate` does.
     """
     steps = {step.name: step for step in migrations}
     has_record = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'migrations'").fetchone()
     applied = dict(connection.execute("SELECT name, sha256 FROM migrations").fetchall()) if has_record else {}
     for name, digest in applied.items():
         if name not in steps or steps[name].digest != digest:
-            raise LedgerError(
-                "the ledger was made by another version of medlink",
+            raise error(
+                "the file was made by another version of medlink",
                 where=where,
                 expected=f"the steps {', '.join(steps)}",
                 got=f"{name} with sha256 {digest[:12]}",

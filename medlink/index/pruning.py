@@ -1,0 +1,99 @@
+"""The search among millions of names: rare n-grams find, all n-grams score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medlink.index.neighbours import best_rows
+from medlink.index.postings import Postings
+
+# Postings that a query follows, rarest n-grams first; and names that are then scored by all n-grams, at least.
+# Measured among 5 million names (pipelines/bench/million_names.py).
+N_FOLLOWED = 1 << 18
+N_SCORED = 1 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The n-grams of a query.
+
+    :param columns: *Shape:* (n,).
+    :param products: weight in the query times idf. *Shape:* (n,).
+    """
+
+    columns: NDArray[np.int32]
+    products: NDArray[np.float64]
+
+    def take(self, places: NDArray[np.int64]) -> Asked:
+        """Some of them."""
+        return Asked(self.columns[places], self.products[places])
+
+
+def search_telling(
+    asked: Asked, blocks: Sequence[Postings], *, k: int, n_followed: int = N_FOLLOWED
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The ``k`` nearest names of one query, best first, with their cosines.
+
+    The query's n-grams are followed to the names that hold them, rarest first, until ``n_followed`` postings are
+    used up. The most promising names by these n-grams alone are then scored by all of them. A name outside of them is
+    lost; as an n-gram weighs the less the more names hold it, few of the best are. Nothing is lost where the query's
+    n-grams have no more postings than that, and no more than :data:`N_SCORED` names hold one of them.
+
+    :param blocks: postings of some names, then of those behind them.
+    """
+    frequency = np.sum([block.starts[asked.columns + 1] - block.starts[asked.columns] for block in blocks], axis=0)
+    order = np.lexsort((asked.columns, frequency))
+    order = order[frequency[order] > 0]
+    if not len(order):
+        return np.zeros(0, np.int64), np.zeros(0, np.float32)
+    n_telling = max(1, int(np.searchsorted(np.cumsum(frequency[order]), n_followed, "right")))
+    rows, scores, first = [], [], 0
+    for block in blocks:
+        promising = _promising(asked.take(order[:n_telling]), block, max(N_SCORED, 10 * k))
+        rows.append(promising + first)
+        scores.append(_cosines(asked.take(order), block, promising))
+        first += len(block.lengths)
+    return best_rows(np.concatenate(rows), np.concatenate(scores), k=k)
+
+
+def _promising(telling: Asked, block: Postings, n_wanted: int) -> NDArray[np.int64]:
+    """The rows that the n-grams alone bring nearest, ascending; among equals those that come first."""
+    sums = np.zeros(len(block.lengths), np.float32)
+    spans = [slice(block.starts[column], block.starts[column + 1]) for column in telling.columns]
+    for span, product in zip(spans, telling.products, strict=True):
+        sums[block.rows[span]] += block.counts[span] * np.float32(product)
+    found, partial = [], []
+    for span in spans:
+        rows = block.rows[span]
+        values = sums[rows]
+        new = values > 0
+        sums[rows] = 0
+        found.append(rows[new])
+        partial.append(values[new])
+    rows, cosines = np.concatenate(found).astype(np.int64), np.concatenate(partial)
+    if len(rows) > n_wanted:
+        cosines = cosines / block.lengths[rows]
+        least = np.partition(cosines, len(rows) - n_wanted)[len(rows) - n_wanted]
+        near = cosines >= least
+        rows, cosines = rows[near], cosines[near]
+        rows = rows[np.lexsort((rows, -cosines))[:n_wanted]]
+    return np.sort(rows)
+
+
+def _cosines(asked: Asked, block: Postings, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The cosines of some names by all n-grams of the query. *Shape:* (n_rows,)."""
+    sums = np.zeros(len(rows), np.float64)
+    wanted = rows.astype(np.int32)
+    for column, product in zip(asked.columns, asked.products, strict=True):
+        start, stop = block.starts[column], block.starts[column + 1]
+        if start == stop:
+            continue
+        holders = block.rows[start:stop]
+        places = np.minimum(np.searchsorted(holders, wanted), stop - start - 1)
+        held = holders[places] == wanted
+        sums[held] += block.counts[start + places[held]] * product
+    return sums / block.lengths[rows]

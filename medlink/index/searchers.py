@@ -1,0 +1,134 @@
+"""What finds the rows that may be nearest: all vectors in memory, or an approximate index of faiss in a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from medlink.index.kinds import KINDS, Kind
+from medlink.index.vectors import NameVectors
+
+INDEX_FILE, KIND_FILE = "nearest.faiss", "nearest.json"
+# Vectors that codes and lists are learned from, and rounds of it: more of either finds no more.
+_N_TRAINING, _N_ROUNDS = 1 << 16, 8
+
+
+class Searcher(Protocol):
+    """Finds the rows of some vectors that may be nearest to a query; what it finds is scored by others."""
+
+    @property
+    def n_names(self) -> int:
+        """The number of vectors."""
+
+    def fetch(self, queries: NDArray[np.float32], n_wanted: int) -> NDArray[np.int64]:
+        """Distinct rows of each query, the nearest among them. *Shape:* (n_queries, at least n_wanted if there are).
+
+        -1 stands where no row was found.
+        """
+
+
+class FlatSearcher:
+    """Looks at all vectors, in single precision.
+
+    :raises EncoderError: when a vector is not finite.
+    """
+
+    def __init__(self, vectors: NameVectors) -> None:
+        self._index = faiss.IndexFlatIP(vectors.width)
+        for piece in vectors.pieces():
+            self._index.add(piece)
+
+    @property
+    def n_names(self) -> int:
+        """The number of vectors."""
+        return int(self._index.ntotal)
+
+    def fetch(self, queries: NDArray[np.float32], n_wanted: int) -> NDArray[np.int64]:
+        """The nearest rows of each query."""
+        return np.asarray(self._index.search(queries, min(n_wanted, self.n_names))[1], np.int64)
+
+
+class ApproximateSearcher:
+    """Looks where the nearest vectors are likely to be.
+
+    :param index: faiss's, of the kind.
+    :param depth: the value of the kind's parameter.
+    """
+
+    def __init__(self, index: faiss.Index, kind: Kind, depth: int) -> None:
+        self._index, self.kind, self.depth = index, kind, depth
+        if kind.parameter:
+            faiss.ParameterSpace().set_index_parameter(index, kind.parameter, depth)
+
+    @classmethod
+    def build(cls, vectors: NameVectors, kind: Kind, *, seed: int = 0) -> ApproximateSearcher:
+        """The searcher of some vectors, the same whenever it is built from the same ones.
+
+        :param seed: of the choice of vectors to learn from.
+        :raises EncoderError: when a vector is not finite.
+        """
+        n_names = len(vectors)
+        index = faiss.index_factory(vectors.width, kind.factory(n_names, vectors.width), faiss.METRIC_INNER_PRODUCT)
+        chosen = np.random.default_rng(seed).choice(n_names, min(n_names, _N_TRAINING), replace=False)
+        with _one_thread():
+            if kind.parameter == "nprobe":
+                clustering = faiss.extract_index_ivf(index).cp
+                clustering.niter, clustering.min_points_per_centroid = _N_ROUNDS, 1
+            index.train(vectors.take(np.sort(chosen)).astype(np.float32))
+            for piece in vectors.pieces():
+                index.add(piece)
+        return cls(index, kind, kind.depths[0])
+
+    @property
+    def n_names(self) -> int:
+        """The number of vectors."""
+        return int(self._index.ntotal)
+
+    def deeper(self, depth: int) -> ApproximateSearcher:
+        """The same searcher, looking further."""
+        return ApproximateSearcher(self._index, self.kind, depth)
+
+    def fetch(self, queries: NDArray[np.float32], n_wanted: int) -> NDArray[np.int64]:
+        """The rows that each query alone finds; together faiss would add up in another order."""
+        wanted = min(max(n_wanted, self.kind.n_fetched), self.n_names)
+        found = np.empty((len(queries), wanted), np.int64)
+        for i in range(len(queries)):
+            found[i] = self._index.search(queries[i : i + 1], wanted)[1][0]
+        return found
+
+    def write(self, folder: Path) -> None:
+        """Writes the index into an existing folder."""
+        faiss.write_index(self._index, str(folder / INDEX_FILE))
+        (folder / KIND_FILE).write_text(json.dumps({"kind": self.kind.name, "depth": self.depth}), encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: Path) -> ApproximateSearcher:
+        """The searcher that :meth:`write` left in a folder, memory-mapped where faiss can."""
+        stated = json.loads((folder / KIND_FILE).read_text(encoding="utf-8"))
+        kind = KINDS[stated["kind"]]
+        # Lists and graphs can be mapped; codes for registers are read, they are small.
+        flags = 0 if kind.name.endswith("pq") else faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY
+        return cls(faiss.read_index(str(folder / INDEX_FILE), flags), kind, stated["depth"])
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Sums that threads share come out in another order each time."""
+    n_threads = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(n_threads)
+
+
+def faiss_version() -> str:
+    """The version that builds and searches."""
+    return str(faiss.__version__)

@@ -1,0 +1,120 @@
+"""Refinement: from a linker and the ledger's lessons to a child that has learned them. Nothing is judged here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from medlink.encoder.transformer import fastest_dtype
+from medlink.linking.linker import Linker
+from medlink.refinement.checkpoint import Checkpoint, Saving
+from medlink.refinement.child import Moved, move_names, write_child, write_ranking
+from medlink.refinement.cost import CostMeter
+from medlink.refinement.learning import Step, learn
+from medlink.refinement.lessons import Lesson, Place
+from medlink.refinement.material import Ground, gather_material
+from medlink.refinement.memory import Memory, fill_bank, take_notes, write_memory
+from medlink.refinement.ranking import gather_rows, refit_ranker
+from medlink.refinement.settings import Mode, RefineSettings
+from medlink.refinement.signals import Signal, gather_signals
+from medlink.refinement.views import AdapterViews, FullViews, SurfaceViews, Views
+
+
+@dataclass(frozen=True, slots=True)
+class Lessons:
+    """What is to be learned.
+
+    :param all: every lesson that counts, those of guarded documents left out.
+    :param since: lessons with a higher place in the ledger are of this batch.
+    :param trust: what to make of a lesson, in [0, 1], by its place; 1 where it is not there.
+    """
+
+    all: tuple[Lesson, ...]
+    since: int = -1
+    trust: Mapping[Place, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """What a refinement came to.
+
+    :param linker: the child, ready to link; its parts lie in its ``release_folder``.
+    :param steps: of the training.
+    :param moved: names that were encoded again.
+    """
+
+    linker: Linker
+    memory: Memory
+    steps: tuple[Step, ...]
+    moved: Moved
+
+
+def refine(
+    parent: Linker,
+    lessons: Lessons,
+    settings: RefineSettings,
+    folder: Path,
+    *,
+    memory: Memory | None = None,
+    meter: CostMeter | None = None,
+    saving: Saving | None = None,
+    device: str = "cpu",
+    show_progress: bool = False,
+) -> Child:
+    """The child of a parent that has learned the lessons.
+
+    :param parent: with the ledger's corrections, so that their wordings are names of its lexicon.
+    :param folder: an empty one, for what a release of the child holds.
+    :param memory: the parent's; what it holds already is not taken in again.
+    :param meter: counts what the phases cost.
+    :param saving: where the state of a training of the transformer is kept, as that may take hours.
+    :param device: where tensors are trained; the transformer in the numbers that are fastest there.
+    """
+    meter = meter or CostMeter()
+    with meter.phase("gather"):
+        signals = gather_signals(lessons.all, trust=lessons.trust)
+        ground = Ground.of(parent, lessons.all, spare_lineage=settings.spare_lineage)
+        material = gather_material(parent, ground, signals, settings, since=lessons.since, device=device)
+        bank = fill_bank(material, ground, signals, settings, memory)
+    with meter.phase("train"):
+        views = _views(parent, settings, device)
+        checkpoint = None
+        if saving and settings.mode is Mode.FULL:
+            checkpoint = Checkpoint(saving, _hash_origin(parent, signals, lessons.since, settings, memory))
+        steps = learn(views, material, bank, settings, checkpoint=checkpoint, show_progress=show_progress)
+    with meter.phase("encode"):
+        draft = write_child(parent, views if steps else None, parent.ranker, folder)
+        draft, moved = move_names(
+            draft, parent, max_drift=settings.max_drift, near=material.wordings.texts, show_progress=show_progress
+        )
+    with meter.phase("rank"):
+        rows = gather_rows(draft, ground, signals) if settings.ranker else None
+        child = draft if rows is None else write_ranking(draft, refit_ranker(draft.ranker, rows, settings))
+    remembered = take_notes(bank, material, ground, signals)
+    write_memory(folder, remembered)
+    return Child(child, remembered, steps, moved)
+
+
+def _views(parent: Linker, settings: RefineSettings, device: str) -> Views:
+    if settings.mode is Mode.SURFACE:
+        return SurfaceViews(parent, settings, device=device)
+    if settings.mode is Mode.ADAPTER:
+        return AdapterViews(parent, settings, device=device)
+    return FullViews(parent, settings, device=device, dtype=fastest_dtype(device))
+
+
+def _hash_origin(
+    parent: Linker, signals: Sequence[Signal], since: int, settings: RefineSettings, memory: Memory | None
+) -> str:
+    """Hex sha256 of all that the course of a training depends on."""
+    digest = hashlib.sha256(f"{settings.model_dump_json()} {since} {parent.lexicon.content_hash}".encode())
+    digest.update(parent.query_encoder.fingerprint.encode())
+    for signal in signals:
+        digest.update(json.dumps(asdict(signal), default=sorted).encode())
+    if memory is not None:
+        for name, tensor in sorted(memory.bank.state().items()):
+            digest.update(name.encode() + tensor.cpu().numpy().tobytes())
+    return digest.hexdigest()

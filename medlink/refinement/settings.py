@@ -1,0 +1,117 @@
+"""The recipe of a refinement."""
+
+from __future__ import annotations
+
+import tomllib
+from enum import StrEnum
+from math import inf
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from medlink.errors import SettingError
+
+
+class Mode(StrEnum):
+    """What is refined."""
+
+    SURFACE = "surface"
+    """The surface tower itself, and with it every name's vector; beside it, where asked for, an adapter."""
+    ADAPTER = "adapter"
+    """A residual network on the query side of the semantic tower; no name's vector moves."""
+    FULL = "full"
+    """The semantic tower's own weights; names whose vectors moved are encoded again."""
+
+
+class RefineSettings(BaseModel):
+    """How lessons are learned.
+
+    :param mode: what is refined.
+    :param epochs: how often each new wording is drawn, on average; that gives the steps of the optimiser, ``min_steps``
+        at least. So ten small batches cost, and move, about what one large one does.
+    :param steps: of the optimiser, whatever the number of wordings; 0 trains the ranker alone.
+    :param n_lessons: pairs of a wording and a name of its concept in a step.
+    :param new_share: of them from this batch; the others are drawn from all that was corrected before, each wording
+        by the root of how often it was annotated.
+    :param n_replay: pairs of synonyms from the ontology in a step.
+    :param n_pool: replayed pairs altogether, at most; ``confusable_share`` of them of concepts that lessons are
+        confused with.
+    :param n_negatives: names of other concepts for each pair, drawn from the ``depth`` nearest.
+    :param human_weight: what a name of a concept that an annotator refuted counts among a wording's negatives.
+    :param learning_rate: of Adam, of what is trained in this mode; ``adapter_rate`` that of an adapter beside the
+        surface tower in ``surface``, 0 to leave it alone.
+    :param temperature: of both terms of the loss.
+    :param alpha: of the memory term; 0 leaves memory out.
+    :param n_memory: negatives from memory for each wording.
+    :param capacity: of the memory bank, first in, first out.
+    :param hardness: temperature of the weights by hardness; ``inf`` weighs all alike.
+    :param half_life: refinements after which what is in memory counts half; ``inf`` for never.
+    :param margin: what in memory scores above a wording's positive less this is taken for a false negative; ``None``
+        takes nothing for one.
+    :param refresh: mean cosine distance of stored and fresh vectors above which memory is encoded again.
+    :param stay: weight of the mean squared distance by which the names of a step have moved from where the parent had
+        them.
+    :param spare_lineage: whether ancestors and descendants are no negatives.
+    :param n_hidden: units of a new adapter; one that the parent has keeps its own.
+    :param trained_layers: of the transformer, from the top; ``full`` only.
+    :param chunk_size: texts that the transformer sees at once, with cached gradients; ``full`` only.
+    :param max_drift: cosine distance by which a name may have moved and keep its vector; ``full`` only.
+    :param ranker: whether the ranker is refitted; ``prior`` is the strength by which it stays what it was, in
+        annotated wordings.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    mode: Mode = Mode.SURFACE
+    epochs: float = Field(8.0, gt=0)
+    min_steps: int = Field(4, ge=1)
+    steps: int | None = Field(None, ge=0)
+    n_lessons: int = Field(192, ge=1)
+    new_share: float = Field(0.5, ge=0, le=1)
+    n_replay: int = Field(192, ge=0)
+    n_pool: int = Field(2000, ge=0)
+    confusable_share: float = Field(0.5, ge=0, le=1)
+    n_negatives: int = Field(4, ge=1)
+    depth: int = Field(20, ge=1)
+    human_weight: float = Field(3.0, ge=0)
+    learning_rate: float = Field(2e-2, gt=0)
+    adapter_rate: float = Field(0.0, ge=0)
+    temperature: float = Field(0.05, gt=0)
+    alpha: float = Field(1.0, ge=0)
+    n_memory: int = Field(16, ge=1)
+    capacity: int = Field(8192, ge=1)
+    hardness: float = Field(0.1, gt=0)
+    half_life: float = Field(inf, gt=0)
+    margin: float | None = 0.0
+    refresh: float = Field(0.02, ge=0)
+    stay: float = Field(1.0, ge=0)
+    spare_lineage: bool = True
+    n_hidden: int = Field(256, ge=1)
+    trained_layers: int = Field(2, ge=1)
+    chunk_size: int = Field(64, ge=1)
+    max_drift: float = Field(0.0, ge=0)
+    ranker: bool = True
+    prior: float = Field(50.0, gt=0)
+    seed: int = 0
+
+    def count_steps(self, n_new: int, n_old: int) -> int:
+        """The steps of the optimiser for some wordings, of which the former are of this batch."""
+        if self.steps is not None:
+            return self.steps
+        drawn = self.n_lessons * (self.new_share if n_old else 1.0) if n_new else self.n_lessons
+        return max(self.min_steps, round(self.epochs * (n_new or n_old) / max(drawn, 1.0)))
+
+
+def read_settings(path: Path) -> RefineSettings:
+    """The settings in a TOML file.
+
+    :raises SettingError: when it cannot be read, a key is unknown or a value out of its range; names the first.
+    """
+    try:
+        return RefineSettings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingError("the recipe cannot be read", where=str(path), got=str(error)) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise SettingError(f"{key}: {first['msg'].lower()}", where=str(path), got=repr(first["input"])) from error

@@ -1,0 +1,1 @@
+"""What runs in other tools' environments: every module imports its tool and nothing of medlink."""
