@@ -13,7 +13,7 @@ al. 2023). Arms:
 - ``none``: nothing is learned;
 - ``aliases``: what annotators decided counts at once, as in any workspace, and nothing is trained;
 - ``naive``: the surface tower is fine-tuned on each batch alone, without memory, replay, ranker or gate;
-- ``surface``, ``adapter``: refined after each batch; ``full``: once, at the end of the stream;
+- ``surface``: refined after each batch; ``adapter``, ``full``: once, at the end of the stream;
 - ``retrain``: the surface tower from where it shipped, on everything at once, at the end;
 - ``medcat``: MedCAT v2, trained on the same documents by its own way, in an environment of its own.
 
@@ -114,7 +114,7 @@ def make_arm(name: str, seed: int, overrides: Mapping[str, Any]) -> Arm:
         return Arm(surface)
     if name == ADAPTER:
         changes = {"mode": Mode.ADAPTER, "learning_rate": 2e-3} | dict(overrides)
-        return Arm(surface.model_copy(update=changes))
+        return Arm(surface.model_copy(update=changes), at_end=True)
     if name == FULL:
         changes = {"mode": Mode.FULL, "learning_rate": 2e-5, "n_lessons": 96, "n_replay": 96} | dict(overrides)
         return Arm(surface.model_copy(update=changes), at_end=True)
