@@ -11,12 +11,14 @@ import click
 
 from medlink.cli.catalogue import find_ontology, json_option, open_workspace, print_json, workspace_option
 from medlink.curation.concepts import Resolver
-from medlink.curation.touched import Touched, TouchedReport, corrected_concepts, count_touched
+from medlink.curation.touched import Touched, TouchedReport, corrected_concepts, count_touched, linked_concepts
 from medlink.ontology.catalogue import load_ontology
 from medlink.ontology.diff import Diff, Gone, compare
 from medlink.ontology.lexicon import Lexicon
 from medlink.ontology.source import Ontology
 from medlink.store.ledger import Ledger
+from medlink.store.link_log import LinkLog
+from medlink.store.workspace import Workspace
 
 Item = TypeVar("Item")
 
@@ -30,34 +32,40 @@ Item = TypeVar("Item")
 @workspace_option
 @json_option
 def diff(old: str, new: str, limit: int, workspace: Path | None, as_json: bool) -> None:
-    """Show what changed from one release of an ontology to another, and which corrections that touches.
+    """Show what changed from one release of an ontology to another, and what of your work that touches.
 
-    OLD and NEW are files, folders, or names that "medlink ontology list" shows. Where the workspace has a ledger, its
-    corrections are counted by the concepts that were renamed, merged or retired: what was said about a merged concept
-    counts for the one that it was merged into, a retired one without a successor needs a person ("medlink ledger
-    migrate" lists those).
+    OLD and NEW are files, folders, or names that "medlink ontology list" shows. Where the workspace has a ledger or a
+    log of links, corrections and links are counted by the concepts that were renamed, merged or retired. What was said
+    about a merged concept counts for the one that it was merged into; a retired one without a successor needs a person
+    ("medlink ledger migrate" lists those). "medlink relink" links again what was linked before.
     """
     before, after = (load_ontology(find_ontology(text, workspace), show_progress=not as_json) for text in (old, new))
     found = compare(before, after)
-    corrections = _corrections(found, before, workspace)
+    touched = _touched_work(found, before, open_workspace(workspace))
     if as_json:
-        print_json(asdict(found) | {"corrections": corrections and _row(corrections)})
+        print_json(asdict(found) | {what: _row(report) for what, report in touched.items()})
         return
     for line in _lines(found, limit):
         click.echo(line)
-    if corrections:
+    for what, report in touched.items():
         click.echo("")
-        for line in _touched_lines("corrections", corrections, limit):
+        for line in _touched_lines(what, report, limit):
             click.echo(line)
 
 
-def _corrections(found: Diff, before: Ontology, workspace: Path | None) -> TouchedReport | None:
-    """What of the workspace's ledger is touched; ``None`` where there is no ledger."""
-    path = open_workspace(workspace).ledger
-    if not path.is_file():
-        return None
-    with Ledger.read(path) as book:
-        return count_touched(corrected_concepts(book.current()), found, Resolver(Lexicon(before)))
+def _touched_work(found: Diff, before: Ontology, workspace: Workspace) -> dict[str, TouchedReport]:
+    """What of the workspace's ledger and of its log of links is touched; nothing of one that is not there."""
+    reports: dict[str, TouchedReport] = {}
+    if not (workspace.ledger.is_file() or workspace.link_log.is_file()):
+        return reports
+    resolver = Resolver(Lexicon(before))
+    if workspace.ledger.is_file():
+        with Ledger.read(workspace.ledger) as book:
+            reports["corrections"] = count_touched(corrected_concepts(book.current()), found, resolver)
+    if workspace.link_log.is_file():
+        with LinkLog.read(workspace.link_log) as log:
+            reports["links"] = count_touched(linked_concepts(log), found, resolver)
+    return reports
 
 
 def _row(report: TouchedReport) -> dict[str, Any]:

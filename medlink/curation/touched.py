@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from medlink.curation.concepts import Resolver
 from medlink.ontology.diff import Diff
 from medlink.store.events import Entry
+from medlink.store.link_log import LinkLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +69,10 @@ def corrected_concepts(current: Iterable[Entry]) -> Iterable[str | None]:
     :param current: as ``Ledger.current`` gives them.
     """
     return (entry.event.annotation.concept_id for entry in current)
+
+
+def linked_concepts(log: LinkLog) -> Iterator[str | None]:
+    """The concept that each recorded link means now, one document after the other."""
+    for target in log.targets():
+        for document in log.documents(log.document_numbers(target)):
+            yield from (link.outcome.concept_id for link in document.links)

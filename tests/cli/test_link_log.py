@@ -69,6 +69,17 @@ def test_link_records_every_link_also_those_left_out(link: Link, workspace: Work
     assert runs[0].content_hash
 
 
+def test_diff_counts_the_links_that_a_release_touches(link: Link, workspace: Workspace, tmp_path: Path) -> None:
+    link()
+    old, new = tmp_path / "old.csv", tmp_path / "new.csv"
+    old.write_text("id,name\nHP:0001250,Seizure\nHP:0000107,Renal cyst\n", encoding="utf-8")
+    new.write_text("id,name\nHP:0001250,Seizure\n", encoding="utf-8")
+    result = CliRunner().invoke(main, ["ontology", "diff", str(old), str(new), "--workspace", str(workspace.root)])
+    assert result.exit_code == 0, result.output
+    assert "\n3 of 4 links name a concept that changed\n  HP:0000107  retired → no successor, 3\n" in result.output
+    assert "corrections" not in result.output
+
+
 def test_link_to_standard_output_records_too(link: Link, workspace: Workspace) -> None:
     link()
     assert len(recorded(workspace)) == 4
