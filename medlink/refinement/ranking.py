@@ -99,14 +99,16 @@ def gather_rows(linker: Linker, ground: Ground, signals: Sequence[Signal]) -> Ro
 
 
 def refit_ranker(ranker: Ranker, rows: Rows, settings: RefineSettings) -> Ranker:
-    """The ranker of greatest likelihood, with a Gaussian prior around the parent's weights.
+    """The ranker of greatest likelihood, with a Gaussian prior around the weights of the one given.
 
-    Each feature's linear weight, the logit of NIL and the scale of all that the parent says are free; with n wordings
-    the prior counts as ``settings.prior`` / n times the sum of their squared changes.
+    Each feature's linear weight, the logit of NIL and the scale of all that the one given says are free; with n
+    wordings the prior counts as ``settings.prior`` / n times the sum of their squared changes.
+
+    :param ranker: the one that the rows were gathered with.
     """
     weights = ranker.weights
     z = standardise(rows.values, weights)
-    parent = torch.from_numpy(ranker.logits(rows.values.numpy().astype(np.float64))).float()
+    given = torch.from_numpy(ranker.logits(rows.values.numpy().astype(np.float64))).float()
     change = torch.zeros(z.shape[1], requires_grad=True)
     others = torch.zeros(2, requires_grad=True)  # of NIL's logit, and the logarithm of the scale
     optimiser = torch.optim.Adam([change, others], lr=_RATE)
@@ -115,7 +117,7 @@ def refit_ranker(ranker: Ranker, rows: Rows, settings: RefineSettings) -> Ranker
         for group in optimiser.param_groups:
             group["lr"] = _RATE * (1 - step / _N_STEPS)
         scale = others[1].exp()
-        logits = scale * parent + z @ change + rows.raised
+        logits = scale * given + z @ change + rows.raised
         loss = choice_loss(logits, scale * weights.nil + others[0], rows)
         loss = loss + strength * (change.square().sum() + others.square().sum())
         optimiser.zero_grad()

@@ -58,6 +58,7 @@ def refine(
     settings: RefineSettings,
     folder: Path,
     *,
+    origin: Linker | None = None,
     memory: Memory | None = None,
     meter: CostMeter | None = None,
     saving: Saving | None = None,
@@ -68,6 +69,9 @@ def refine(
 
     :param parent: with the ledger's corrections, so that their wordings are names of its lexicon.
     :param folder: an empty one, for what a release of the child holds.
+    :param origin: what ships, with the parent's lexicon: the ranker is fitted anew on what it sees, as a tower that was
+        trained on the very lessons looks better on them than it is, and as small changes would add up from release to
+        release; by default the parent.
     :param memory: the parent's; what it holds already is not taken in again.
     :param meter: counts what the phases cost.
     :param saving: where the state of a training of the transformer is kept, as that may take hours.
@@ -91,8 +95,9 @@ def refine(
             draft, parent, max_drift=settings.max_drift, near=material.wordings.texts, show_progress=show_progress
         )
     with meter.phase("rank"):
-        rows = gather_rows(draft, ground, signals) if settings.ranker else None
-        child = draft if rows is None else write_ranking(draft, refit_ranker(draft.ranker, rows, settings))
+        first = origin or parent
+        rows = gather_rows(first, ground, signals) if settings.ranker else None
+        child = draft if rows is None else write_ranking(draft, refit_ranker(first.ranker, rows, settings))
     remembered = take_notes(bank, material, ground, signals)
     write_memory(folder, remembered)
     return Child(child, remembered, steps, moved)

@@ -116,9 +116,15 @@ def run_refinement(
         index = load_index(lexicon, recipe, show_progress=show_progress)
         before = make_linker(replace(recipe, corrections=study.known), lexicon, index)
         parent = make_linker(replace(recipe, corrections=study.taught), lexicon, index)
+        origin = parent
+        if recipe.release:
+            shipped = replace(recipe, release="", corrections=study.taught)
+            origin = make_linker(shipped, lexicon, load_index(lexicon, shipped, show_progress=show_progress))
     with meter.phase("weigh"):
         suspicion = weigh_lessons(before, study.new)
-        trust = dict(zip((lesson.place for lesson in study.new), suspicion.trust.tolist(), strict=True))
+        guarded = [lesson for lesson in study.guard if lesson.seq > since]
+        trusts = (*suspicion.trust.tolist(), *weigh_lessons(before, guarded).trust.tolist())
+        trust = dict(zip((lesson.place for lesson in (*study.new, *guarded)), trusts, strict=True))
     with tempfile.TemporaryDirectory(prefix="medlink-refine-") as temporary:
         draft = Path(temporary) / "child"
         draft.mkdir()
@@ -127,6 +133,7 @@ def run_refinement(
             Lessons(study.training, since, {} if wishes.believe_all else trust),
             settings,
             draft,
+            origin=origin,
             memory=_memory_of(parent_release),
             meter=meter,
             saving=Saving(workspace.refining, resume=wishes.resume),
@@ -211,7 +218,8 @@ def _try(
 ) -> Trial:
     """Both on the guard set: the linker as it was before anybody corrected anything new, and the child."""
     lexicon = before.ontology or before.lexicon
-    sets: list[CaseSet] = [lesson_cases(study.guard), ontology_cases(lexicon)]
+    guard = [lesson for lesson in study.guard if trust.get(lesson.place, 1.0) >= _BELIEVED]
+    sets: list[CaseSet] = [lesson_cases(guard), ontology_cases(lexicon)]
     sets += [corpus_cases(name, corpus, lexicon) for name, corpus in wishes.corpora.items()]
     believed = [lesson for lesson in study.new if trust.get(lesson.place, 1.0) >= _BELIEVED]
     batch = correction_cases(believed)

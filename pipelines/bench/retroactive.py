@@ -381,6 +381,7 @@ def learn(case: Case, arm: Arm, state: Learned, entries: Sequence[Entry], since:
             Lessons(training, since=-1 if arm.anew else since),
             arm.settings,
             Path(folder),
+            origin=with_corrections(case.base, _corrections(mine)),
             memory=None if arm.anew or arm.forgets else state.memory,
             meter=meter,
         )
