@@ -69,6 +69,11 @@ def test_link_records_every_link_also_those_left_out(link: Link, workspace: Work
     assert runs[0].content_hash
 
 
+def test_link_to_shards_records_too(link: Link, workspace: Workspace, tmp_path: Path) -> None:
+    link("--out", str(tmp_path / "shards"), "--shard-notes", "1", "--drop", "historical")
+    assert len(recorded(workspace)) == 4
+
+
 def test_link_to_standard_output_records_too(link: Link, workspace: Workspace) -> None:
     link()
     assert len(recorded(workspace)) == 4
