@@ -1,7 +1,7 @@
 """Links notes on a Spark cluster: a table of notes in, a table of links out.
 
 Usage: spark-submit pipelines/spark_link.py NOTES OUT --workspace FOLDER [--ontology hpo] [--id-field id]
-           [--text-field text] [--partitions N]
+           [--text-field text] [--release ID] [--partitions N]
 
 NOTES is a folder or file of Parquet, JSON lines or CSV that Spark reads, OUT a folder of Parquet that does not exist.
 Every executor needs medlink in its Python, and the workspace under the same path: on a shared file system, or sent
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from medlink.extras import import_extra
 from medlink.linking.assemble import load_linker
 from medlink.linking.frames import link_frames, spark_schema
-from medlink.linking.recipe import Recipe
+from medlink.linking.recipe import Recipe, choose_release
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,11 +80,12 @@ def main() -> None:
     parser.add_argument("--ontology", default="hpo")
     parser.add_argument("--id-field", default="id")
     parser.add_argument("--text-field", default="text")
+    parser.add_argument("--release", help="of the workspace, or base; by default the current one")
     parser.add_argument("--partitions", type=int, help="parts that are linked apart, several for each core")
     arguments = parser.parse_args()
     # pyspark 4.3 warns of every pandas from 3.0 on; frames of plain columns, as ours, are tested with it.
     warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas")
-    recipe = Recipe(arguments.workspace, ontology=arguments.ontology)
+    recipe = choose_release(Recipe(arguments.workspace, ontology=arguments.ontology), arguments.release)
     load_linker(recipe)
     spark = start_session()
     notes = read_notes(spark, arguments.notes)

@@ -252,17 +252,20 @@ def _to_shards(request: _Request, summary: Summary, out: Path | None, n_notes: i
             expected=f"--out and one of {', '.join(SHARD_FORMATS)}",
         )
     wanted = _make_filter(request)
+    release = Path(request.recipe.release).name
     run = {
         "medlink": __version__,
-        # Where the indexes lie and how many cores there are changes no link.
-        "recipe": repr(replace(request.recipe, workspace=Path(), n_threads=1)),
+        # Where indexes and releases lie and how many cores there are changes no link.
+        "recipe": repr(replace(request.recipe, workspace=Path(), n_threads=1, release=release)),
         "selection": repr(request.selection),
     }
     shards = ShardFolder(out, ShardPlan(request.format, n_notes, run), request.sources)
     shards.start(resume=resume)
     summary.resume(**figures_of(shards.finished))
     for path in shards.complete(
-        _readable(request, summary), lambda rest: _chosen(_annotate(rest, request), wanted, request, summary)
+        _readable(request, summary),
+        lambda rest: _annotate(rest, request),
+        lambda linked: _chosen(_recorded(linked, request), wanted, request, summary),
     ):
         summary.written.append(str(path))
     summary.written.append(str(out / MANIFEST))

@@ -20,6 +20,7 @@ KIND = "link-shards.v1"
 MANIFEST = "manifest.json"
 
 Annotate = Callable[[Iterable[Document]], Iterator[LinkedDocument]]
+Finish = Callable[[Iterable[LinkedDocument]], Iterator[LinkedDocument]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +119,13 @@ class ShardFolder:
         self._manifest.release, self._manifest.ontology_version = before.release, before.ontology_version
         self._manifest.shards = {n: shard for n, shard in before.shards.items() if self._is_whole(shard)}
 
-    def complete(self, documents: Iterable[Document], annotate: Annotate) -> Iterator[Path]:
+    def complete(self, documents: Iterable[Document], annotate: Annotate, finish: Finish = iter) -> Iterator[Path]:
         """Writes every shard that is not there and yields its path.
 
         :param documents: all of the run's, in their order; those of whole shards are read and compared, not linked.
         :param annotate: links what it is given, in order.
+        :param finish: what each shard's documents go through before they are written; it has come to its end before the
+            shard is there.
         :raises SettingError: when the notes of a whole shard have changed, or the model or ontology has.
         """
         linked = annotate(self._wanted(documents))
@@ -132,7 +135,7 @@ class ShardFolder:
             first = next(linked, None)
             if first is None:
                 break
-            yield self._write(number, chain([first], islice(linked, self._plan.shard_notes - 1)))
+            yield self._write(number, finish(chain([first], islice(linked, self._plan.shard_notes - 1))))
         self._manifest.complete = True
         self._write_manifest()
 

@@ -80,6 +80,11 @@ def test_diff_counts_the_links_that_a_release_touches(link: Link, workspace: Wor
     assert "corrections" not in result.output
 
 
+def test_link_to_shards_records_too(link: Link, workspace: Workspace, tmp_path: Path) -> None:
+    link("--out", str(tmp_path / "shards"), "--shard-notes", "1", "--drop", "historical")
+    assert len(recorded(workspace)) == 4
+
+
 def test_link_to_standard_output_records_too(link: Link, workspace: Workspace) -> None:
     link()
     assert len(recorded(workspace)) == 4

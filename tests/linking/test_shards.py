@@ -188,6 +188,20 @@ def test_resume_refuses_a_damaged_manifest(tmp_path: Path, text: str) -> None:
         run_all(tmp_path / "out", Annotator(), resume=True)
 
 
+def test_complete_finishes_each_shard_before_it_is_there(tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+
+    def finish(linked: Iterable[LinkedDocument]) -> Iterator[LinkedDocument]:
+        documents = list(linked)
+        yield from documents
+        seen.append((len(documents), len(list((tmp_path / "out").glob("part-*")))))
+
+    shards = ShardFolder(tmp_path / "out", ShardPlan("jsonl", 3, RUN))
+    shards.start(resume=False)
+    assert len(list(shards.complete(NOTES, Annotator(), finish))) == 3
+    assert seen == [(3, 0), (3, 1), (1, 2)]
+
+
 def test_complete_reads_no_further_than_it_must(tmp_path: Path) -> None:
     read: list[str] = []
 
