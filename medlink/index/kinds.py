@@ -9,6 +9,7 @@ from math import isqrt
 from medlink.errors import SettingError
 
 AUTO, EXACT = "auto", "exact"
+FETCHED = "n_fetched"
 # Up to so many names all vectors are looked at: in memory, in single precision, the same figures in every release.
 FEW = 1 << 18
 
@@ -19,15 +20,16 @@ class Kind:
 
     :param factory: from the number of vectors and their width to faiss's description of the index.
     :param n_fetched: names that are found and scored again for each query, at least.
-    :param parameter: what says how far a query looks, in faiss; empty where it looks at everything.
+    :param parameter: what says how far a query looks: a parameter of faiss, or :data:`FETCHED`, how many names are
+        scored again, where the codes of all are looked at.
     :param depths: its values from the quickest to the most thorough; the first that finds enough is taken.
     """
 
     name: str
     factory: Callable[[int, int], str]
     n_fetched: int
-    parameter: str = ""
-    depths: tuple[int, ...] = (0,)
+    parameter: str
+    depths: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ KINDS = {
     kind.name: kind
     for kind in (
         # Codes of four bits that are compared in registers: three nanoseconds a name, so no list is left out.
-        Kind("pq", lambda n_names, width: f"PQ{_n_codes(width, 4)}x4fs", n_fetched=400),
+        Kind("pq", lambda n_names, width: f"PQ{_n_codes(width, 4)}x4fs", 400, FETCHED, (400, 800, 1600, 3200)),
         Kind("hnsw", lambda n_names, width: "HNSW32_SQfp16", 40, "efSearch", (64, 128, 256, 512, 1024)),
         Kind("ivf-sq", lambda n_names, width: f"IVF{_n_lists(n_names)},SQ8", 40, "nprobe", _PROBES),
         Kind(

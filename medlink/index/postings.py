@@ -111,15 +111,17 @@ def count_ngrams(names: Sequence[str], known: Mapping[str, int] | None = None) -
     for name in names:
         ids.extend([vocabulary.setdefault(word, len(vocabulary)) for word in name.split()])
         ends.append(len(ids))
-    spellings = [Counter(ngrams_of_word(word)) for word in vocabulary]
     first = known or {}
-    new = sorted({ngram for spelling in spellings for ngram in spelling if ngram not in first})
+    new = sorted({ngram for word in vocabulary for ngram in ngrams_of_word(word) if ngram not in first})
     columns = {**first, **{ngram: column for column, ngram in enumerate(new, len(first))}}
-    indices = array("i", (columns[ngram] for spelling in spellings for ngram in spelling))
-    counts = array("i", (count for spelling in spellings for count in spelling.values()))
-    word_ends = np.cumsum([0, *map(len, spellings)])
+    indices, counts, word_ends = array("i"), array("i"), array("q", [0])
+    for word in vocabulary:
+        spelling = Counter(ngrams_of_word(word))
+        indices.extend([columns[ngram] for ngram in spelling])
+        counts.extend(spelling.values())
+        word_ends.append(len(indices))
     words = (np.ones(len(ids), np.int32), np.array(ids, np.int32), np.array(ends, np.int64))
-    spelled = (np.array(counts, np.int32), np.array(indices, np.int32), word_ends)
+    spelled = (np.array(counts, np.int32), np.array(indices, np.int32), np.array(word_ends, np.int64))
     return NgramCounts(
         tuple(columns),
         sparse.csr_matrix(words, shape=(len(names), len(vocabulary))),

@@ -12,7 +12,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from medlink.index.kinds import KINDS, Kind
+from medlink.index.kinds import FETCHED, KINDS, Kind
 from medlink.index.vectors import NameVectors
 
 INDEX_FILE, KIND_FILE = "nearest.faiss", "nearest.json"
@@ -64,7 +64,8 @@ class ApproximateSearcher:
 
     def __init__(self, index: faiss.Index, kind: Kind, depth: int) -> None:
         self._index, self.kind, self.depth = index, kind, depth
-        if kind.parameter:
+        self._n_fetched = depth if kind.parameter == FETCHED else kind.n_fetched
+        if kind.parameter != FETCHED:
             faiss.ParameterSpace().set_index_parameter(index, kind.parameter, depth)
 
     @classmethod
@@ -97,7 +98,7 @@ class ApproximateSearcher:
 
     def fetch(self, queries: NDArray[np.float32], n_wanted: int) -> NDArray[np.int64]:
         """The rows that each query alone finds; together faiss would add up in another order."""
-        wanted = min(max(n_wanted, self.kind.n_fetched), self.n_names)
+        wanted = min(max(n_wanted, self._n_fetched), self.n_names)
         found = np.empty((len(queries), wanted), np.int64)
         for i in range(len(queries)):
             found[i] = self._index.search(queries[i : i + 1], wanted)[1][0]

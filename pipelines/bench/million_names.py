@@ -39,7 +39,7 @@ from medlink.index.dense import DenseIndex
 from medlink.index.kinds import EXACT, KINDS, choose_kind
 from medlink.index.name_index import NameIndex
 from medlink.index.ngrams import NgramIndex
-from medlink.index.recall import exact_nearest, measure_ngram_recall, measure_recall
+from medlink.index.recall import exact_nearest, look_far_enough, measure_ngram_recall, measure_recall
 from medlink.index.searchers import ApproximateSearcher
 from medlink.index.vectors import NameVectors
 from medlink.linking.candidates import find_names
@@ -145,9 +145,11 @@ def build_dense(given: argparse.Namespace) -> dict[str, Any]:
     """Builds the dense index of the kind that the number of names calls for."""
     vectors = vectors_of(given.work, semantic=given.semantic)
     choice = choose_kind(len(vectors))
-    if choice.name != EXACT:
-        ApproximateSearcher.build(vectors, KINDS[choice.name]).write(given.work)
-    return {"kind": choice.name}
+    if choice.name == EXACT:
+        return {"kind": choice.name}
+    searcher, recall = look_far_enough(vectors, ApproximateSearcher.build(vectors, KINDS[choice.name]))
+    searcher.write(given.work)
+    return {"kind": choice.name, "depth": searcher.depth, "dense_recall_at_10_by_noise": recall.value}
 
 
 def measure(given: argparse.Namespace) -> dict[str, Any]:
