@@ -10,7 +10,7 @@ Systems: ``medlink``, and ``medlink surface``, which is its quick tower alone; `
 (Neumann et al. 2019); ``medcat``, MedCAT v2 (Kraljevic et al. 2021); ``quickumls``, QuickUMLS (Soldaini and Goharian
 2016); ``fasthpocr``, FastHPOCR (Groza et al. 2024), which knows HPO alone. The modules in pipelines/bench/rivals say
 how each is set up. Their environments are made below $MEDLINK_BENCH_RIVALS, by default in the workspace; a tool that
-cannot be installed gets a line that says why.
+cannot be installed, or fails, gets a line that says why. What is built is kept, so a run that was stopped goes on.
 
 Figures: loading, from a running interpreter to the first note linked, imports among it, by the clock and in processor
 seconds, and the memory then; gold mentions linked, their speed and accuracy, a link being right when its concept is one
@@ -177,7 +177,7 @@ def measure(system: System, subject: Subject, *, rebuild: bool) -> dict[str, Any
         named.write_text(json.dumps(task | {"names": names_of(subject.lexicon)}), encoding="utf-8")
         before = time.perf_counter()
         _run(python, system, BUILD, named, folder)
-        build_s = time.perf_counter() - before
+        build_s = time.perf_counter() - before if system.module else None  # medlink's workspace may have it
         named.unlink()
         (folder / "built").touch()
     asked = folder / "task.json"
@@ -293,9 +293,9 @@ def main() -> None:
             facts: dict[str, Value] = {"set": task, "system": system.name, "n_names": len(subject.lexicon.names)}
             try:
                 figures = score(subject, measure(system, subject, rebuild=options.rebuild))
-            except NotInstalledError as error:
-                print(f"{task:13} {system.name:16} is not installed: {error}", flush=True)
-                append_result("side_by_side", **facts, not_installed=str(error))
+            except (NotInstalledError, subprocess.CalledProcessError) as error:
+                print(f"{task:13} {system.name:16} cannot be measured: {error}", flush=True)
+                append_result("side_by_side", **facts, not_measured=str(error))
                 continue
             print_row(task, system.name, figures)
             append_result("side_by_side", **facts, **figures, content_hash=subject.lexicon.content_hash)
