@@ -30,6 +30,7 @@ from medlink.linking.linker import DEPTH, Linker
 from medlink.linking.ranker import WIDEST, Ranker, Weights, read_ranker
 from medlink.linking.recipe import Recipe
 from medlink.ontology.lexicon import Lexicon
+from medlink.refinement.ranking import choice_loss
 from medlink.store.workspace import default_workspace_root
 from medlink.text import normalise
 
@@ -188,27 +189,11 @@ def _fit_member(rows: Rows, fit: Fit, seed: int) -> Weights:
     for epoch in range(fit.n_epochs):
         for group in optimizer.param_groups:
             group["lr"] = fit.rate * (1 - epoch / fit.n_epochs)
-        loss = _loss(model(rows.values), model.nil, rows)
+        loss = choice_loss(model(rows.values), model.nil, rows)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     return model.weights()
-
-
-def _loss(logits: Tensor, nil: Tensor, rows: Rows) -> Tensor:
-    """The weighted mean of -log p(a right concept), or of -log p(NIL) where none is found."""
-    n_concepts, n_queries = int(rows.concept.max()) + 1, len(rows.weight)
-    best = logits.new_full((n_concepts,), -torch.inf).scatter_reduce(0, rows.concept, logits, "amax")
-    query = torch.zeros(n_concepts, dtype=torch.int64).scatter(0, rows.concept, rows.query)
-    right = torch.zeros(n_concepts, dtype=torch.bool).scatter(0, rows.concept, rows.right)
-    none = torch.zeros(n_queries).index_add(0, query, right.float()) == 0
-    top = best.detach().new_full((n_queries,), float(nil.detach())).scatter_reduce(0, query, best.detach(), "amax")
-    masses = torch.exp(best - top[query])
-    nil_mass = torch.exp(nil - top)
-    total = nil_mass.index_add(0, query, masses)
-    wanted = (nil_mass * none).index_add(0, query, masses * right)
-    losses = total.log() - wanted.clamp_min(1e-30).log()
-    return (losses * rows.weight).sum() / rows.weight.sum()
 
 
 def fit_context(sets: Sequence[tuple[Linker, Sequence[Query]]]) -> ContextWeights:

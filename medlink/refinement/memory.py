@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,24 +122,25 @@ class _Numbers:
 
 
 def _carry_over(bank: MemoryBank, memory: Memory, known: Mapping[tuple[str, str], _Numbers]) -> None:
-    """Copies what still holds, oldest first, each group of one age in its place."""
+    """Fills an empty bank with what still holds, oldest first, bit for bit as it was."""
     old = memory.bank.entries()
     pairs = [
         (memory.notes.wordings[item] if item >= 0 else "", memory.notes.concepts[code])
         for item, code in zip(old.items.tolist(), old.concepts.tolist(), strict=True)
     ]
-    groups = defaultdict[int, list[int]](list)
-    for row, age in enumerate(old.ages.tolist()):
-        if pairs[row] in known:
-            groups[age].append(row)
-    oldest = max(groups, default=0)
-    for age, rows in sorted(groups.items(), reverse=True):
-        numbers = [known[pairs[row]] for row in rows]
-        bank.advance(oldest - age - bank.clock)
-        bank.enqueue(
-            old.vectors[rows],
-            torch.tensor([one.code for one in numbers]),
-            items=torch.tensor([one.item for one in numbers]),
-            weights=old.weights[rows],
-        )
-    bank.advance(oldest - bank.clock)
+    rows = [row for row, pair in enumerate(pairs) if pair in known][-bank.capacity :]
+    numbers = [known[pairs[row]] for row in rows]
+    ages = old.ages[rows]
+    oldest = int(ages.max()) if rows else 0
+    state = bank.state()
+    for name, values in (
+        ("vectors", old.vectors[rows]),
+        ("concepts", torch.tensor([one.code for one in numbers])),
+        ("items", torch.tensor([one.item for one in numbers])),
+        ("weights", old.weights[rows]),
+        ("born", oldest - ages),
+        ("versions", old.versions[rows]),
+    ):
+        state[name][: len(rows)] = values
+    progress = {"next": len(rows) % bank.capacity, "size": len(rows), "clock": oldest}
+    bank.restore(state | {name: torch.tensor(value) for name, value in progress.items()})
