@@ -26,7 +26,7 @@ EXIT_REFUSED = 4
 _BY_MODE: dict[str, dict[str, Any]] = {
     "surface": {},
     "adapter": {"learning_rate": 0.002},
-    "full": {"learning_rate": 2e-5, "n_lessons": 96, "n_replay": 96, "max_drift": 0.002},
+    "full": {"start": "parent", "learning_rate": 2e-5, "n_lessons": 96, "n_replay": 96, "max_drift": 0.002},
 }
 
 

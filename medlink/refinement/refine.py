@@ -18,7 +18,7 @@ from medlink.refinement.lessons import Lesson, Place
 from medlink.refinement.material import Ground, gather_material
 from medlink.refinement.memory import Memory, fill_bank, take_notes, write_memory
 from medlink.refinement.ranking import gather_rows, refit_ranker
-from medlink.refinement.settings import Mode, RefineSettings
+from medlink.refinement.settings import Mode, RefineSettings, Start
 from medlink.refinement.signals import Signal, gather_signals
 from medlink.refinement.views import AdapterViews, FullViews, SurfaceViews, Views
 
@@ -69,33 +69,34 @@ def refine(
 
     :param parent: with the ledger's corrections, so that their wordings are names of its lexicon.
     :param folder: an empty one, for what a release of the child holds.
-    :param origin: what ships, with the parent's lexicon: the ranker is fitted anew on what it sees, as a tower that was
-        trained on the very lessons looks better on them than it is, and as small changes would add up from release to
-        release; by default the parent.
+    :param origin: what ships, with the parent's lexicon; by default the parent. Training begins there unless
+        ``settings.start`` says otherwise. The ranker is always fitted on what it sees: a tower that was trained on the
+        very lessons looks better on them than it is, and small changes would add up from release to release.
     :param memory: the parent's; what it holds already is not taken in again.
     :param meter: counts what the phases cost.
     :param saving: where the state of a training of the transformer is kept, as that may take hours.
     :param device: where tensors are trained; the transformer in the numbers that are fastest there.
     """
-    meter = meter or CostMeter()
+    meter, first = meter or CostMeter(), origin or parent
+    start = first if settings.start is Start.ORIGIN else parent
+    since = lessons.since if start is parent else -1
     with meter.phase("gather"):
         signals = gather_signals(lessons.all, trust=lessons.trust)
-        ground = Ground.of(parent, lessons.all, spare_lineage=settings.spare_lineage)
-        material = gather_material(parent, ground, signals, settings, since=lessons.since, device=device)
+        ground = Ground.of(start, lessons.all, spare_lineage=settings.spare_lineage)
+        material = gather_material(start, ground, signals, settings, since=since, device=device)
         bank = fill_bank(material, ground, signals, settings, memory)
     with meter.phase("train"):
-        views = _views(parent, settings, device)
+        views = _views(start, settings, device)
         checkpoint = None
         if saving and settings.mode is Mode.FULL:
-            checkpoint = Checkpoint(saving, _hash_origin(parent, signals, lessons.since, settings, memory))
+            checkpoint = Checkpoint(saving, _hash_origin(start, signals, since, settings, memory))
         steps = learn(views, material, bank, settings, checkpoint=checkpoint, show_progress=show_progress)
     with meter.phase("encode"):
-        draft = write_child(parent, views if steps else None, parent.ranker, folder)
+        draft = write_child(start, views if steps else None, start.ranker, folder)
         draft, moved = move_names(
-            draft, parent, max_drift=settings.max_drift, near=material.wordings.texts, show_progress=show_progress
+            draft, start, max_drift=settings.max_drift, near=material.wordings.texts, show_progress=show_progress
         )
     with meter.phase("rank"):
-        first = origin or parent
         rows = gather_rows(first, ground, signals) if settings.ranker else None
         child = draft if rows is None else write_ranking(draft, refit_ranker(first.ranker, rows, settings))
     remembered = take_notes(bank, material, ground, signals)

@@ -23,12 +23,22 @@ class Mode(StrEnum):
     """The semantic tower's own weights; names whose vectors moved are encoded again."""
 
 
+class Start(StrEnum):
+    """Where training begins."""
+
+    ORIGIN = "origin"
+    """At what ships, with every lesson of the ledger: small steps do not add up from release to release."""
+    PARENT = "parent"
+    """At the parent, with the new lessons and some of the old: for towers that take long to train."""
+
+
 class RefineSettings(BaseModel):
     """How lessons are learned.
 
     :param mode: what is refined.
-    :param epochs: how often each new wording is drawn, on average; that gives the steps of the optimiser, ``min_steps``
-        at least. So ten small batches cost, and move, about what one large one does.
+    :param start: see :class:`Start`.
+    :param epochs: how often each new wording is drawn, on average; that gives the steps of the optimiser, from
+        ``min_steps`` to ``max_steps``.
     :param steps: of the optimiser, whatever the number of wordings; 0 trains the ranker alone.
     :param n_lessons: pairs of a wording and a name of its concept in a step.
     :param new_share: of them from this batch; the others are drawn from all that was corrected before, each wording
@@ -63,8 +73,10 @@ class RefineSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     mode: Mode = Mode.SURFACE
+    start: Start = Start.ORIGIN
     epochs: float = Field(8.0, gt=0)
     min_steps: int = Field(4, ge=1)
+    max_steps: int = Field(60, ge=1)
     steps: int | None = Field(None, ge=0)
     n_lessons: int = Field(192, ge=1)
     new_share: float = Field(0.5, ge=0, le=1)
@@ -99,7 +111,8 @@ class RefineSettings(BaseModel):
         if self.steps is not None:
             return self.steps
         drawn = self.n_lessons * (self.new_share if n_old else 1.0) if n_new else self.n_lessons
-        return max(self.min_steps, round(self.epochs * (n_new or n_old) / max(drawn, 1.0)))
+        wanted = round(self.epochs * (n_new or n_old) / max(drawn, 1.0))
+        return min(max(self.min_steps, wanted), self.max_steps)
 
 
 def read_settings(path: Path) -> RefineSettings:

@@ -13,8 +13,8 @@ al. 2023). Arms:
 - ``none``: nothing is learned;
 - ``aliases``: what annotators decided counts at once, as in any workspace, and nothing is trained;
 - ``naive``: the surface tower is fine-tuned on each batch alone, without memory, replay, ranker or gate;
-- ``surface``: refined after each batch; ``adapter``, ``full``: once, at the end of the stream;
-- ``retrain``: the surface tower from where it shipped, on everything at once, at the end;
+- ``surface``: refined at the quarters of the stream; ``adapter``, ``full``: once, at its end;
+- ``retrain``: as ``surface``, with ten times the steps, at the end;
 - ``medcat``: MedCAT v2, trained on the same documents by its own way, in an environment of its own.
 
 Subsets of the test: surfaces that neither the ontology nor the stream has; concepts that no document of the stream
@@ -67,7 +67,7 @@ from medlink.refinement.lessons import Lesson, take_lessons
 from medlink.refinement.measuring import measure
 from medlink.refinement.memory import Memory
 from medlink.refinement.refine import Lessons, refine
-from medlink.refinement.settings import Mode, RefineSettings
+from medlink.refinement.settings import Mode, RefineSettings, Start
 from medlink.store.events import Entry, Event
 from medlink.store.workspace import default_workspace_root
 from medlink.text import normalise
@@ -92,6 +92,7 @@ class Arm:
 
     :param settings: of a refinement; ``None`` where nothing is trained.
     :param at_end: whether it learns once, at the end of the stream, instead of after each batch.
+    :param at_quarters: whether it learns at the quarters of the stream alone.
     :param anew: whether it starts from what ships each time.
     :param is_gated: whether a child must pass the gate, with a tenth of the documents guarded.
     :param forgets: whether it sees the last batch alone.
@@ -99,6 +100,7 @@ class Arm:
 
     settings: RefineSettings | None = None
     at_end: bool = False
+    at_quarters: bool = False
     anew: bool = False
     is_gated: bool = True
     forgets: bool = False
@@ -111,7 +113,7 @@ def make_arm(name: str, seed: int, overrides: Mapping[str, Any]) -> Arm:
     """
     surface = RefineSettings(seed=seed, **overrides)
     if name == SURFACE:
-        return Arm(surface)
+        return Arm(surface, at_quarters=True)
     if name == ADAPTER:
         changes = {"mode": Mode.ADAPTER, "learning_rate": 2e-3} | dict(overrides)
         return Arm(surface.model_copy(update=changes), at_end=True)
@@ -119,9 +121,11 @@ def make_arm(name: str, seed: int, overrides: Mapping[str, Any]) -> Arm:
         changes = {"mode": Mode.FULL, "learning_rate": 2e-5, "n_lessons": 96, "n_replay": 96} | dict(overrides)
         return Arm(surface.model_copy(update=changes), at_end=True)
     if name == RETRAIN:
-        return Arm(surface.model_copy(update={"new_share": 0.0}), at_end=True, anew=True)
+        changes = {"max_steps": 10 * surface.max_steps, "epochs": 10 * surface.epochs}
+        return Arm(surface.model_copy(update=changes), at_end=True, anew=True)
     if name == NAIVE:
         changes = {"n_replay": 0, "n_pool": 0, "alpha": 0.0, "stay": 0.0, "new_share": 1.0, "ranker": False}
+        changes["start"] = Start.PARENT
         return Arm(surface.model_copy(update=changes), is_gated=False, forgets=True)
     return Arm()
 
@@ -339,7 +343,8 @@ def run_arm(case: Case, arm: Arm, name: str, seed: int, out: Path, *, every: int
         found = np.array([case.is_right(link.mention, link.concept_id) for link in links])
         entries += annotate(case, links, len(entries) + 1, number)
         facts: dict[str, Any] = {"on_arrival": round(float(found.mean()), 4)}
-        if arm.settings and (number == n_batches or not arm.at_end):
+        learns = number == n_batches or not (arm.at_end or (arm.at_quarters and number not in quarters))
+        if arm.settings and learns:
             state, learned = learn(case, arm, state, entries, seen_until)
             facts |= learned
             seen_until = len(entries)
