@@ -87,7 +87,7 @@ def test_ngram_search_breaks_ties_by_row() -> None:
     assert found.scores[0, 0] == found.scores[0, 1]
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(queries=st.lists(st.text("abcdeinrst ", max_size=20), max_size=8), k=st.integers(1, 9))
 def test_ngram_search_does_not_depend_on_the_batch(queries: list[str], k: int) -> None:
     index = NgramIndex.build(NAMES)

@@ -28,7 +28,7 @@ def fully(index: NgramIndex, query: str, k: int) -> list[tuple[int, float]]:
     return [(row, score) for row, score in pairs if row >= 0]
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(names=st.lists(TEXTS, min_size=1, max_size=30, unique=True), more=st.lists(TEXTS, max_size=5), query=TEXTS)
 def test_search_telling_is_exact_where_all_postings_are_followed(names: list[str], more: list[str], query: str) -> None:
     index = NgramIndex.build(names).extended(more)
@@ -37,6 +37,7 @@ def test_search_telling_is_exact_where_all_postings_are_followed(names: list[str
     assert found == pytest.approx(expected, abs=2e-6)
 
 
+@settings(deadline=None)
 @given(names=st.lists(TEXTS, min_size=1, max_size=30, unique=True), query=TEXTS, n_followed=st.integers(1, 40))
 def test_search_telling_scores_exactly_whatever_it_finds(names: list[str], query: str, n_followed: int) -> None:
     index = NgramIndex.build(names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medlink.errors import UnknownNameError
@@ -28,6 +28,7 @@ def bearers(lexicon: Lexicon) -> dict[str, list[tuple[str, Scope]]]:
     }
 
 
+@settings(deadline=None)
 @given(first=ALIASES, second=ALIASES)
 def test_extended_lexicon_knows_what_one_built_at_once_knows(
     first: list[tuple[str, str]], second: list[tuple[str, str]]
