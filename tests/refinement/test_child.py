@@ -131,6 +131,7 @@ def test_names_that_moved_little_keep_their_vectors(parent: Linker, tmp_path: Pa
     assert len(vectors_of(all_of_it)) == 2
 
 
+@pytest.mark.slow
 def test_groups_of_names_that_moved_are_encoded_again(parent: Linker, tmp_path: Path) -> None:
     strong = MODES[Mode.FULL].model_copy(update={"learning_rate": 0.02, "steps": 10})
     exact = refined(parent, strong, tmp_path / "exact")

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from medlink.encoder.combined import CombinedEncoder
+from medlink.encoder.transformer import TransformerEncoder
+from medlink.evaluation.concept_map import ConceptMap
+from medlink.linking.assemble import load_linker
+from medlink.linking.linker import Linker
+from medlink.linking.recipe import Recipe
+from medlink.linking.settings import LinkerSettings
+from medlink.records import Mention
+from medlink.refinement.settings import Mode
+from pipelines.bench.retroactive import (
+    ADAPTER,
+    ALIASES,
+    ARMS,
+    FULL,
+    NAIVE,
+    NONE,
+    RETRAIN,
+    SURFACE,
+    Case,
+    Gold,
+    Remembering,
+    _in_batches,
+    _read,
+    annotate,
+    describe_case,
+    make_arm,
+    run_arm,
+    with_parts,
+)
+from pipelines.bench.retroactive_report import report
+from tests.conftest import TINY_OBO
+
+SEIZURE, PALATE, DEAF = "HP:0001250", "HP:0000175", "HP:0000365"
+NOTES = {
+    "1": (("fits", SEIZURE), ("cleft palate", PALATE)),
+    "2": (("funny turns", SEIZURE), ("hard of hearing", DEAF)),
+    "3": (("fits", SEIZURE), ("roof of mouth open", PALATE)),
+    "4": (("cannot hear", DEAF), ("seizures", SEIZURE)),
+    "5": (("fit", SEIZURE), ("poor hearing", DEAF)),
+    "6": (("renal cyst", "HP:0000107"), ("fits", SEIZURE)),
+}
+
+
+def mention(doc_id: str, start: int) -> Mention:
+    return Mention(doc_id, start, start + 4, "fits")
+
+
+def write_pubtator(path: Path, notes: list[str]) -> Path:
+    blocks = []
+    for key in notes:
+        text, lines = "Title.", []
+        for surface, concept_id in NOTES[key]:
+            start = len(text) + 1
+            text += f" {surface}."
+            lines.append(f"{key}\t{start}\t{start + len(surface)}\t{surface}\tDisease\t{concept_id}")
+        blocks.append("\n".join([f"{key}|t|Title.", f"{key}|a|{text[7:]}", *lines]) + "\n")
+    path.write_text("\n".join(blocks), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory, pair_folder: Path) -> Linker:
+    root = tmp_path_factory.mktemp("bench")
+    linking = LinkerSettings(top_k=20, threshold=0.0)
+    linker = load_linker(Recipe(root, str(TINY_OBO), encoder=str(pair_folder), linking=linking, n_threads=1))
+    encoder = linker.encoder
+    assert isinstance(encoder, CombinedEncoder)
+    assert isinstance(encoder.semantic, TransformerEncoder)
+    return replace(linker, encoder=CombinedEncoder(encoder.surface, Remembering(encoder.semantic), encoder.weight))
+
+
+@pytest.fixture
+def case(base: Linker, tmp_path: Path) -> Case:
+    concepts, gold = ConceptMap(base.lexicon), dict[tuple[str, int, int], frozenset[str]]()
+    stream = _read([write_pubtator(tmp_path / "train.txt", ["1", "2", "3", "4"])], "Disease", concepts, gold)
+    test = _read([write_pubtator(tmp_path / "test.txt", ["5", "6"])], "Disease", concepts, gold)
+    return Case(tuple(_in_batches(stream, 3)), tuple(test), gold, base, concepts, None)
+
+
+def test_in_batches_keeps_documents_whole() -> None:
+    mentions = [mention(doc, start) for doc, n in (("a", 3), ("b", 1), ("c", 5), ("d", 1)) for start in range(n)]
+    batches = list(_in_batches(mentions, 4))
+    assert [[one.doc_id for one in batch] for batch in batches] == [["a"] * 3 + ["b"], ["c"] * 5, ["d"]]
+    assert list(_in_batches([], 4)) == []
+
+
+def test_case_reads_mentions_with_their_gold_and_sorts_the_test(case: Case) -> None:
+    assert [[one.surface for one in batch] for batch in case.batches] == [
+        ["fits", "cleft palate", "funny turns", "hard of hearing"],
+        ["fits", "roof of mouth open", "cannot hear", "seizures"],
+    ]
+    gold: Gold = case.gold
+    assert {next(iter(meant)) for meant in gold.values()} == {SEIZURE, PALATE, DEAF, "HP:0000107"}
+    subsets = {name: chosen.tolist() for name, chosen in case.subsets.items()}
+    assert subsets["all"] == [True] * 4
+    assert subsets["unseen surfaces"] == [True, True, False, False]
+    assert subsets["untouched concepts"] == [False, False, True, False]
+    assert len(describe_case(case)["documents"]) == 4
+
+
+def test_annotate_says_what_the_gold_says(case: Case) -> None:
+    batch = case.batches[0]
+    entries = annotate(case, case.base.link(batch), 7, 1)
+    assert [entry.seq for entry in entries] == [7, 8, 9, 10]
+    assert [entry.event.annotation.concept_id for entry in entries] == [SEIZURE, PALATE, SEIZURE, DEAF]
+
+
+def test_with_parts_encodes_the_tower_that_differs(base: Linker, case: Case) -> None:
+    same = with_parts(base, base)
+    n_names = len(base.lexicon.names)
+    every = np.arange(n_names)
+    np.testing.assert_array_equal(same.index.dense.vectors.take(every), base.index.dense.vectors.take(every))
+    assert same.ranker is base.ranker
+
+
+@pytest.mark.parametrize("name", ARMS)
+def test_every_arm_has_its_way(name: str) -> None:
+    arm = make_arm(name, 3, {"depth": 7})
+    modes = {SURFACE: Mode.SURFACE, ADAPTER: Mode.ADAPTER, FULL: Mode.FULL, RETRAIN: Mode.SURFACE, NAIVE: Mode.SURFACE}
+    assert (arm.settings.mode if arm.settings else None) == modes.get(name)
+    if arm.settings:
+        assert (arm.settings.seed, arm.settings.depth) == (3, 7)
+
+
+@pytest.mark.slow
+def test_arms_run_and_are_reported(case: Case, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "case.json").write_text(json.dumps(describe_case(case)), encoding="utf-8")
+    small = {"steps": 2, "n_lessons": 4, "n_replay": 4, "n_pool": 8, "capacity": 16, "depth": 5}
+    for name in (NONE, ALIASES, NAIVE, SURFACE, ADAPTER, FULL, RETRAIN):
+        run_arm(case, make_arm(name, 0, small), name, 0, out, every=1)
+    lines = {path.stem: [json.loads(line) for line in path.open(encoding="utf-8")] for path in out.glob("*.jsonl")}
+    assert {len(found) for found in lines.values()} == {2}
+    (first, last) = lines["aliases-0"]
+    assert (first["n_mentions"], last["n_mentions"]) == (4, 8)
+    assert last["right"][3] == "1", "fits was decided, and counts at once"
+    assert lines["surface-0"][1]["seconds"] > 0
+    before = (out / "surface-0.jsonl").read_bytes()
+    run_arm(case, make_arm(SURFACE, 0, small), SURFACE, 0, out, every=1)
+    assert (out / "surface-0.jsonl").read_bytes() == before, "what is there is not run again"
+    assert {line["arm"] for line in report(out)} >= {"none", "aliases", "surface"}
+    assert (out / "table.md").exists()
