@@ -201,6 +201,7 @@ def test_component_links_with_the_current_release_unless_told_otherwise(own: dic
         with_component(own | {"encoder": "surface", "release": "base"})(TEXT)
 
 
+@pytest.mark.slow
 def test_saved_component_keeps_its_release(own: dict[str, Any], tmp_path: Path) -> None:
     nlp = with_component(own)
     before = [ent._.medlink for ent in nlp(TEXT).ents]
@@ -215,6 +216,7 @@ def test_saved_component_keeps_its_release(own: dict[str, Any], tmp_path: Path) 
         with_component(own | {"release": "base"}).from_disk(tmp_path / "saved")
 
 
+@pytest.mark.slow
 def test_unpacked_release_goes_with_its_component(own: dict[str, Any]) -> None:
     packed = with_component(own).from_bytes(with_component(own).to_bytes())
     folder = packed.get_pipe("medlink").linker.release_folder  # type: ignore[attr-defined]

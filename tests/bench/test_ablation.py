@@ -56,6 +56,7 @@ def test_recipe_of_trial_shares_the_budget_and_can_be_built(trial: Trial) -> Non
     build_objective(recipe.objective.name, Towers(layer, layer, 4, layer), options)
 
 
+@pytest.mark.slow
 def test_ablation_trains_each_row_once(
     start: Start, results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -80,6 +81,7 @@ def test_ablation_trains_each_row_once(
     assert len(lines(results)) == 2
 
 
+@pytest.mark.slow
 def test_ablation_trains_anew_with_another_budget(start: Start, results: Path) -> None:
     for steps in ("1", "2"):
         assert start("--steps", steps, "--batch-size", "8", "--only", "supcon") == 0

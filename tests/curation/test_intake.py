@@ -232,6 +232,7 @@ def test_concepts_that_moved_are_recorded_as_said_and_reported(desk: Desk, tiny_
     assert desk.entries()[0].event.annotation.concept_id == "HP:0004733"
 
 
+@pytest.mark.slow
 @given(st.data())
 @settings(max_examples=25, deadline=None)
 def test_neither_order_nor_repetition_nor_batches_change_what_holds(data: st.DataObject) -> None:

@@ -90,6 +90,7 @@ def test_resume_equals_an_uninterrupted_run(tmp_path: Path, format: str, fail_at
     assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(size=st.integers(1, 9), broken=st.sets(st.integers(0, 6)), n_notes=st.integers(0, 7))
 def test_resume_links_only_what_is_missing_or_damaged(

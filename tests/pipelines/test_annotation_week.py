@@ -28,6 +28,7 @@ CORPUS = """\
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_ledger_equals_the_truth(tmp_path: Path, seed: int) -> None:
     corpus = tmp_path / "corpus.txt"

@@ -64,6 +64,7 @@ def test_notes_prints_and_appends_every_system_and_level(
     assert "misses, gold/predicted: abbreviation " in printed
 
 
+@pytest.mark.slow
 def test_earlier_annotations_count(
     data: Path, encoder_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -204,6 +204,7 @@ def run_full(
     return [parameter.detach().clone() for parameter in views.dense], steps, bank.state()
 
 
+@pytest.mark.slow
 def test_full_training_that_was_cut_off_goes_on_bit_for_bit(prepared: Prepared, tmp_path: Path) -> None:
     parent = prepared.parent
     weights, steps, state = run_full(prepared, FullViews(parent, FULL))

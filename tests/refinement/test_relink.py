@@ -102,6 +102,7 @@ RULINGS = (
 NOTES = st.lists(st.lists(st.sampled_from(SURFACES), min_size=1, max_size=5), min_size=1, max_size=4)
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(NOTES, st.sets(st.sampled_from(RULINGS)), st.sampled_from(["", "Family History"]))
 def test_links_are_those_that_linking_the_notes_would_give(

@@ -108,6 +108,7 @@ def test_notes_linked_to_another_ontology_or_branch_stand_beside(path: Path) -> 
 WORDS = st.text("ab \n", min_size=1, max_size=3)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("xyz"), st.lists(WORDS, max_size=4)), max_size=6))
 def test_log_holds_the_last_links_of_each_note(

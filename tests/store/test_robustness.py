@@ -26,6 +26,7 @@ def fill(path: Path) -> None:
         batch.add(event())
 
 
+@pytest.mark.slow
 def test_kill_at_any_moment_loses_and_doubles_nothing(tmp_path: Path) -> None:
     outcome = run_kills(tmp_path, n_rounds=6, seed=1)
     assert outcome.n_kills == 6

@@ -111,6 +111,7 @@ def findings_in_organs() -> Lexicon:
     return Lexicon(Ontology("organs", "organs", "1", "", "0" * 64, tuple(concepts)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder", [{}, SURFACE], ids=["transformer", "surface"])
 @pytest.mark.parametrize("name", ["byol", "clip", "moco", "retroactive", "simclr"])
 def test_train_resumed_equals_uninterrupted(
@@ -181,6 +182,7 @@ def test_train_takes_its_random_numbers_from_seed_and_step(start: Start, tmp_pat
     assert seeds == [2_000_006, 2_000_007, 2_000_008]
 
 
+@pytest.mark.slow
 def test_train_is_the_same_with_cached_gradients(start: Start, encoder_folder: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(encoder_folder, tmp_path / "encoder"))
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -195,6 +197,7 @@ def test_train_is_the_same_with_cached_gradients(start: Start, encoder_folder: P
         assert plain["gradient_norm"] == pytest.approx(cached["gradient_norm"], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_train_in_bfloat16_learns_in_float32_weights(start: Start, tmp_path: Path) -> None:
     changes = {"train": {"dtype": "bfloat16", "steps": 20, "learning_rate": 3e-3}}
     assert start(tmp_path / "out", changes).dtype == "bfloat16"
