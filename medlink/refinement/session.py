@@ -13,12 +13,14 @@ from medlink import __version__
 from medlink.curation.adjudication import Policy, decide_spans
 from medlink.curation.concepts import Resolver
 from medlink.curation.rulings import make_rulings
+from medlink.encoder.loading import load_encoder
 from medlink.errors import SettingError
 from medlink.evaluation.annotations import Corpus
 from medlink.linking.assemble import load_index, load_lexicon, load_whole_lexicon, make_linker
 from medlink.linking.corrections import Corrections
 from medlink.linking.linker import Linker
 from medlink.linking.recipe import Recipe
+from medlink.ontology.lexicon import Lexicon
 from medlink.refinement.card import CardFacts, ReportCard, Trial, make_card
 from medlink.refinement.card_folder import write_card
 from medlink.refinement.checkpoint import Saving
@@ -116,10 +118,8 @@ def run_refinement(
         index = load_index(lexicon, recipe, show_progress=show_progress)
         before = make_linker(replace(recipe, corrections=study.known), lexicon, index)
         parent = make_linker(replace(recipe, corrections=study.taught), lexicon, index)
-        origin = parent
-        if recipe.release:
-            shipped = replace(recipe, release="", corrections=study.taught)
-            origin = make_linker(shipped, lexicon, load_index(lexicon, shipped, show_progress=show_progress))
+        shipped = replace(recipe, release="", corrections=study.taught)
+        origin = _load_origin(shipped, parent_release, lexicon, show_progress=show_progress) or parent
     with meter.phase("weigh"):
         suspicion = weigh_lessons(before, study.new)
         guarded = [lesson for lesson in study.guard if lesson.seq > since]
@@ -207,6 +207,13 @@ def _study(recipe: Recipe, entries: Sequence[Entry], policy: Policy, since: int)
 
 def _learned_until(release: Release | None) -> int:
     return release.facts.ledger_seq if release else 0
+
+
+def _load_origin(recipe: Recipe, release: Release | None, lexicon: Lexicon, *, show_progress: bool) -> Linker | None:
+    """The linker that a release descends from; ``None`` where that is the parent, or an encoder that is not at hand."""
+    if release is None or load_encoder(recipe.encoder).fingerprint != release.facts.base_encoder:
+        return None
+    return make_linker(recipe, lexicon, load_index(lexicon, recipe, show_progress=show_progress))
 
 
 def _memory_of(release: Release | None) -> Memory | None:
