@@ -32,6 +32,11 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
+# The quick compiler alone, as the session lives for seconds; patience, as machines that run tests may be busy.
+SUBMIT = (
+    "--driver-memory 1g --conf spark.ui.enabled=false --conf spark.driver.extraJavaOptions=-XX:TieredStopAtLevel=1 "
+    "--conf spark.network.timeout=900s --conf spark.executor.heartbeatInterval=300s"
+)
 NOTES = [
     Document(
         f"n{i}",
@@ -47,7 +52,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         patch.setenv("PYSPARK_PYTHON", sys.executable)
         patch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]))
         patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
-        patch.setenv("PYSPARK_SUBMIT_ARGS", "--conf spark.ui.enabled=false --driver-memory 1g pyspark-shell")
+        patch.setenv("PYSPARK_SUBMIT_ARGS", f"{SUBMIT} pyspark-shell")
         session = start_session("local[2]")
         yield session
         session.stop()
