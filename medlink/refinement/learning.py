@@ -119,7 +119,7 @@ class _Course:
 
     def state(self) -> State:
         """All that it takes to go on."""
-        tensors = {f"views.{place}": parameter for place, parameter in enumerate(self._views.dense)}
+        tensors: dict[str, Tensor] = {f"views.{place}": weights for place, weights in enumerate(self._views.dense)}
         tensors |= {f"optimiser.{name}": tensor for name, tensor in self._optimiser.state().items()}
         tensors |= {f"bank.{name}": tensor for name, tensor in self._bank.state().items()}
         progress = {"random": self._random.bit_generator.state, "steps": [asdict(step) for step in self.steps]}

@@ -180,7 +180,7 @@ def test_batch_keeps_kin_and_the_name_itself_out(prepared: Prepared) -> None:
             if batch.pairs.positive[i, j]:
                 assert ids[code] in bearers
                 assert batch.pairs.weight[i, j] == 1
-    assert set(batch.pairs.weight.unique().tolist()) == {1.0, QUICK.human_weight}
+    assert set(batch.pairs.weight.unique().tolist()) == {1.0, QUICK.human_weight}  # type: ignore[no-untyped-call]
 
 
 class CutOff(FullViews):

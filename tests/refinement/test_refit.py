@@ -68,7 +68,7 @@ def test_choice_loss_sends_gradients_to_the_best_names_and_nil(prepared: Prepare
     choice_loss(logits, nil, rows).backward()  # type: ignore[no-untyped-call]
     assert logits.grad is not None
     assert nil.grad is not None
-    assert int((logits.grad != 0).sum()) == len(rows.concept.unique())
+    assert int((logits.grad != 0).sum()) == len(rows.concept.unique())  # type: ignore[no-untyped-call]
     assert float(logits.grad.sum() + nil.grad) == pytest.approx(0, abs=1e-6)
 
 
@@ -175,8 +175,8 @@ def test_rows_are_numbered_by_wording_and_concept(prepared: Prepared) -> None:
     assert rows is not None
     assert rows.query.tolist() == sorted(rows.query.tolist())
     assert int(rows.query.max()) + 1 == len(rows.weight) == len(prepared.signals)
-    assert rows.concept.unique().tolist() == list(range(int(rows.concept.max()) + 1))
+    assert rows.concept.unique().tolist() == list(range(int(rows.concept.max()) + 1))  # type: ignore[no-untyped-call]
     for concept in range(int(rows.concept.max()) + 1):
         own = rows.concept == concept
-        assert len(rows.query[own].unique()) == 1
-        assert len(rows.right[own].unique()) == 1
+        assert len(rows.query[own].unique()) == 1  # type: ignore[no-untyped-call]
+        assert len(rows.right[own].unique()) == 1  # type: ignore[no-untyped-call]

@@ -40,12 +40,12 @@ def test_gather_signals_takes_the_mean_of_trust_and_leaves_out_what_is_not_belie
     lessons = [lesson("a", 1, "fits", "C:1"), lesson("b", 2, "fits", "C:1"), lesson("c", 3, "fits", "C:1")]
     trust = {lessons[0].place: 0.5, lessons[1].place: 0.0}
     (signal,) = gather_signals(lessons, trust=trust)
-    assert (signal.n, signal.trust, signal.documents) == (2, 0.75, {"a", "c"})
+    assert (signal.n, signal.trust, signal.documents) == (2, 0.75, frozenset({"a", "c"}))
 
 
 def test_what_is_no_mention_is_no_signal_and_nil_is_one() -> None:
     signals = gather_signals([make_lesson("a", is_mention=False, concept_id=None), make_lesson("b", concept_id=None)])
-    assert [(signal.concept_id, signal.documents) for signal in signals] == [(None, {"b"})]
+    assert [(signal.concept_id, signal.documents) for signal in signals] == [(None, frozenset({"b"}))]
 
 
 LESSONS = st.lists(
