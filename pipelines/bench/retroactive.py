@@ -333,7 +333,9 @@ def run_arm(case: Case, arm: Arm, name: str, seed: int, out: Path, *, every: int
     path = out / f"{name}-{seed}.jsonl"
     n_batches = len(case.batches)
     quarters = {round(n_batches * share) for share in (0.25, 0.5, 0.75, 1.0)}
-    if path.exists() and any(json.loads(line)["batch"] == n_batches for line in path.open(encoding="utf-8")):
+    if path.exists() and any(
+        json.loads(line)["batch"] == n_batches for line in path.read_text(encoding="utf-8").splitlines()
+    ):
         return
     state, entries, lines = Learned(case.base), list[Entry](), []
     seen_until = 0

@@ -139,8 +139,15 @@ def test_arms_run_and_are_reported(case: Case, tmp_path: Path) -> None:
     small = {"steps": 2, "n_lessons": 4, "n_replay": 4, "n_pool": 8, "capacity": 16, "depth": 5}
     for name in (NONE, ALIASES, NAIVE, SURFACE, ADAPTER, FULL, RETRAIN):
         run_arm(case, make_arm(name, 0, small), name, 0, out, every=1)
-    lines = {path.stem: [json.loads(line) for line in path.open(encoding="utf-8")] for path in out.glob("*.jsonl")}
-    assert {len(found) for found in lines.values()} == {2}
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in out.glob("*.jsonl")}
+    lines = {name: [json.loads(line) for line in text.splitlines()] for name, text in texts.items()}
+    batches = {name: [line["batch"] for line in found] for name, found in lines.items()}
+    each, end = [1, 2], [2]
+    assert batches == {"none-0": each, "aliases-0": each, "naive-0": each, "surface-0": each} | {
+        "adapter-0": end,
+        "full-0": end,
+        "retrain-0": end,
+    }
     (first, last) = lines["aliases-0"]
     assert (first["n_mentions"], last["n_mentions"]) == (4, 8)
     assert last["right"][3] == "1", "fits was decided, and counts at once"

@@ -184,6 +184,7 @@ def test_no_ledger_is_an_error(refine: Run) -> None:
     assert "medlink ingest" in refine(code=1).output
 
 
+@pytest.mark.slow
 def test_second_refinement_goes_on_from_the_first(
     first: None, annotate: Annotate, refine: Run, run: Run, workspace: Workspace
 ) -> None:
@@ -223,7 +224,7 @@ def test_poisoned_batch_is_refused_and_the_annotator_named(
     assert len(releases_of(workspace)) == 1
 
 
-@pytest.mark.parametrize("mode", ["adapter", "full"])
+@pytest.mark.parametrize("mode", ["adapter", pytest.param("full", marks=pytest.mark.slow)])
 def test_every_depth_makes_a_release(first: None, refine: Run, workspace: Workspace, mode: str) -> None:
     refine(*LENIENT, settings=f'mode = "{mode}"\nsteps = 2\nlearning_rate = 1e-3\nn_hidden = 8')
     (release,) = releases_of(workspace)
