@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from medlink.curation.adjudication import Decision, Resolve
 from medlink.records import Annotation, Ruling, Verdict
@@ -36,25 +37,60 @@ def make_rulings(decisions: Iterable[Decision], *, resolve: Resolve | None = Non
 
 
 def _at_place(decision: Decision, resolve: Resolve | None) -> Ruling:
-    span = decision.span
-    heard = [entry for outcome, entry in decision.votes if outcome == decision.outcome]
-    said = [entry.event.annotation for entry in heard]
-    written = next((one.expanded for one in said if one.expanded), span.surface)
-    rejected = {(resolve(key) if resolve else None) or key for one in said for key in rejected_concepts(one)}
-    overruled = next(filter(None, map(overruled_concept, said)), "")
+    span, heard = decision.span, hear(decision, resolve)
     return Ruling(
         surface=span.surface,
-        key=wording_key(written),
+        key=wording_key(heard.written),
         concept_id=decision.concept_id,
-        rejected=tuple(sorted(rejected - {decision.concept_id})),
+        rejected=heard.rejected,
         place=(span.doc_id, span.start, span.end),
-        section=normalise(next((one.section for one in said if one.section), "")),
+        section=normalise(next((one.section for one in heard.said if one.section), "")),
         n_mentions=1,
         n_documents=1,
-        annotators=tuple(sorted({one.annotator for one in said if one.annotator}))[:_N_ANNOTATORS],
-        last=max(entry.at for entry in heard),
-        query=normalise(written),
+        annotators=heard.annotators[:_N_ANNOTATORS],
+        last=heard.last,
+        query=normalise(heard.written),
+        overruled=heard.overruled,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What those said whose word became the decision.
+
+    :param said: their annotations, in the order of recording; ``seq`` the place of the last of them in the ledger.
+    :param written: the mention's long form, where one gives it, else its surface.
+    :param rejected: ids of what it does not mean, sorted; ``overruled`` what the system had proposed before they said
+        otherwise, empty where they did not. Both brought to the ontology at hand.
+    :param annotators: who has a name, sorted.
+    """
+
+    said: tuple[Annotation, ...]
+    written: str
+    rejected: tuple[str, ...]
+    overruled: str
+    annotators: tuple[str, ...]
+    seq: int
+    last: datetime
+
+
+def hear(decision: Decision, resolve: Resolve | None = None) -> Heard:
+    """What is behind a decision that is not open.
+
+    :param resolve: brings rejected ids to the ontology at hand.
+    """
+    entries = [entry for outcome, entry in decision.votes if outcome == decision.outcome]
+    said = tuple(entry.event.annotation for entry in entries)
+    overruled = next(filter(None, map(overruled_concept, said)), "")
+    rejected = {(resolve(key) if resolve else None) or key for one in said for key in rejected_concepts(one)}
+    return Heard(
+        said,
+        written=next((one.expanded for one in said if one.expanded), decision.span.surface),
+        rejected=tuple(sorted(rejected - {decision.concept_id})),
         overruled=(resolve(overruled) if resolve else None) or overruled,
+        annotators=tuple(sorted({one.annotator for one in said if one.annotator})),
+        seq=max(entry.seq for entry in entries),
+        last=max(entry.at for entry in entries),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from medlink.curation.adjudication import NOT_A_MENTION, Decision, Resolve
-from medlink.curation.rulings import overruled_concept, rejected_concepts
+from medlink.curation.rulings import hear
 from medlink.records import Verdict
 from medlink.text import normalise
 
@@ -51,23 +51,20 @@ def take_lessons(decisions: Iterable[Decision], *, resolve: Resolve | None = Non
     :param resolve: brings refuted ids to the ontology at hand, as it did the decisions' concepts.
     """
     for decision in decisions:
-        heard = [entry for outcome, entry in decision.votes if outcome == decision.outcome]
-        said = [entry.event.annotation for entry in heard]
-        query = normalise(next((one.expanded for one in said if one.expanded), decision.span.surface))
-        if decision.is_open or not query:
+        if decision.is_open:
             continue
-        refuted = {(resolve(key) if resolve else None) or key for one in said for key in rejected_concepts(one)}
-        overruled = next(filter(None, map(overruled_concept, said)), "")
-        span = decision.span
+        span, heard = decision.span, hear(decision, resolve)
+        if not (query := normalise(heard.written)):
+            continue
         yield Lesson(
             query=query,
             place=(span.doc_id, span.start, span.end),
             concept_id=decision.concept_id,
             is_mention=decision.outcome != NOT_A_MENTION,
-            refuted=tuple(sorted(refuted - {decision.concept_id})),
-            overruled=(resolve(overruled) if resolve else None) or overruled,
-            changed=any(one.verdict in _CHANGING for one in said),
-            annotators=tuple(sorted({one.annotator for one in said if one.annotator})),
-            seq=max(entry.seq for entry in heard),
-            at=max(entry.at for entry in heard),
+            refuted=heard.rejected,
+            overruled=heard.overruled,
+            changed=any(one.verdict in _CHANGING for one in heard.said),
+            annotators=heard.annotators,
+            seq=heard.seq,
+            at=heard.last,
         )
