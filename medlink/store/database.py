@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import ClassVar, Self
 from urllib.parse import quote
 
 from filelock import FileLock
@@ -170,3 +172,46 @@ def _has_unmerged(path: Path) -> bool:
 
 def _name(error: sqlite3.Error) -> str:
     return str(getattr(error, "sqlite_errorname", type(error).__name__))
+
+
+class Store:
+    """An open database; use it as a context manager, or close it.
+
+    :cvar kind: what database it is.
+    :param connection: what :func:`open_database` or :func:`open_read_only` gave.
+    :param path: of the file, for errors.
+    """
+
+    kind: ClassVar[Kind]
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self.path = path
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """The database at ``path``, made where there is none, for reading and writing.
+
+        :raises StoreError: the kind's, when it cannot be written, is damaged, or was made by a newer version.
+        """
+        return cls(open_database(path, cls.kind), path)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """The database at ``path`` for reading only.
+
+        :raises StoreError: the kind's, when there is none or it cannot be read.
+        """
+        return cls(open_read_only(path, cls.kind), path)
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()

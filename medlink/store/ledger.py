@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from itertools import groupby
-from pathlib import Path
-from types import TracebackType
 
 from medlink import __version__
 from medlink.errors import LedgerError
-from medlink.store.database import Kind, open_database, open_read_only, sqlite_errors, transaction
+from medlink.store.database import Kind, Store, sqlite_errors, transaction
 from medlink.store.events import COLUMNS, Entry, Event, from_row, from_stamp, row_bytes, text_hash, to_row, to_stamp
 from medlink.text import flatten
 
@@ -72,44 +70,10 @@ class BatchRecord:
     files: tuple[str, ...]
 
 
-class Ledger:
-    """An open ledger; use it as a context manager, or close it.
+class Ledger(Store):
+    """An open ledger; use it as a context manager, or close it."""
 
-    :param connection: what :func:`medlink.store.database.open_database` or ``open_read_only`` gave.
-    :param path: of the file, for errors.
-    """
-
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        self._connection = connection
-        self.path = path
-
-    @classmethod
-    def open(cls, path: Path) -> Ledger:
-        """The ledger at ``path``, made where there is none, for reading and writing.
-
-        :raises LedgerError: when it cannot be written, is damaged, or was made by a newer version.
-        """
-        return cls(open_database(path, LEDGER), path)
-
-    @classmethod
-    def read(cls, path: Path) -> Ledger:
-        """The ledger at ``path`` for reading only.
-
-        :raises LedgerError: when there is none or it cannot be read.
-        """
-        return cls(open_read_only(path, LEDGER), path)
-
-    def close(self) -> None:
-        """Closes the file."""
-        self._connection.close()
-
-    def __enter__(self) -> Ledger:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
+    kind = LEDGER
 
     @contextmanager
     def batch(self, now: datetime) -> Iterator[Batch]:

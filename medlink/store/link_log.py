@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from medlink.records import Mention
-from medlink.store.database import open_database, open_read_only, sqlite_errors
+from medlink.store.database import Store, sqlite_errors
 from medlink.store.events import from_stamp, to_stamp
 from medlink.store.log_writers import Recorder, Relinking
 from medlink.store.logged import LINK_LOG, LoggedDocument, LoggedLink, Outcome, Run, RunRecord, Target
@@ -20,44 +17,10 @@ from medlink.store.logged import LINK_LOG, LoggedDocument, LoggedLink, Outcome, 
 _ASKED = 500
 
 
-class LinkLog:
-    """An open link log; use it as a context manager, or close it.
+class LinkLog(Store):
+    """An open link log; use it as a context manager, or close it."""
 
-    :param connection: what :func:`medlink.store.database.open_database` or ``open_read_only`` gave.
-    :param path: of the file, for errors.
-    """
-
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        self._connection = connection
-        self.path = path
-
-    @classmethod
-    def open(cls, path: Path) -> LinkLog:
-        """The log at ``path``, made where there is none, for reading and writing.
-
-        :raises StoreError: when it cannot be written, is damaged, or was made by a newer version.
-        """
-        return cls(open_database(path, LINK_LOG), path)
-
-    @classmethod
-    def read(cls, path: Path) -> LinkLog:
-        """The log at ``path`` for reading only.
-
-        :raises StoreError: when there is none or it cannot be read.
-        """
-        return cls(open_read_only(path, LINK_LOG), path)
-
-    def close(self) -> None:
-        """Closes the file."""
-        self._connection.close()
-
-    def __enter__(self) -> LinkLog:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
+    kind = LINK_LOG
 
     def recorder(self, run: Run, now: datetime) -> Recorder:
         """What takes a run's documents in; of each the log then holds these links and no earlier ones."""
