@@ -25,7 +25,6 @@ from numpy.typing import NDArray
 
 from medlink import __version__
 from medlink.curation.adjudication import decide_spans
-from medlink.encoder.protocol import Encoder, TowerSpan
 from medlink.evaluation.concept_map import ConceptMap
 from medlink.evaluation.corpora import read_corpus
 from medlink.linking.assemble import link_to, load_lexicon
@@ -119,7 +118,7 @@ def load_lessons(name: str, *, show_progress: bool = True) -> tuple[Linker, tupl
     source = SETS[name]
     corpus = read_corpus([bench_data() / source.path], source.form).of_kinds(source.kinds)
     ontology = source.ontology if source.ontology == HPO else str(bench_data() / source.ontology)
-    recipe = Recipe(default_workspace_root(), ontology=ontology, linking=LinkerSettings(top_k=DEPTH))
+    recipe = Recipe(default_workspace_root(), ontology=ontology, linking=LinkerSettings(top_k=DEPTH), remembers=True)
     lexicon = load_lexicon(recipe, show_progress=show_progress)
     linker = link_to(recipe, lexicon, show_progress=show_progress)
     concepts = ConceptMap(lexicon)
@@ -127,36 +126,7 @@ def load_lessons(name: str, *, show_progress: bool = True) -> tuple[Linker, tupl
     mentions = [one for one in mentions_of(corpus) if gold.get((one.doc_id, one.start, one.end))]
     case = Case(tuple(linker.link(mentions)), gold, lexicon, concepts)
     events = [Entry(seq, 1, NOW, Event(case.answer(link))) for seq, link in enumerate(case.links, start=1)]
-    return replace(linker, encoder=Remembering(linker.encoder)), tuple(take_lessons(decide_spans(events)))
-
-
-class Remembering:
-    """An encoder that encodes each text once."""
-
-    def __init__(self, encoder: Encoder) -> None:
-        self._encoder = encoder
-        self._known: dict[str, NDArray[np.float32]] = {}
-
-    @property
-    def fingerprint(self) -> str:
-        """The encoder's."""
-        return self._encoder.fingerprint
-
-    @property
-    def width(self) -> int:
-        """The encoder's."""
-        return self._encoder.width
-
-    @property
-    def towers(self) -> tuple[TowerSpan, ...]:
-        """The encoder's."""
-        return self._encoder.towers
-
-    def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> NDArray[np.float32]:
-        """The encoder's vectors."""
-        new = [text for text in dict.fromkeys(texts) if text not in self._known]
-        self._known.update(zip(new, self._encoder.encode(new, show_progress=show_progress), strict=True))
-        return np.array([self._known[text] for text in texts], np.float32).reshape(len(texts), self.width)
+    return linker, tuple(take_lessons(decide_spans(events)))
 
 
 def draw_batch(lessons: Sequence[Lesson], size: int, seed: int) -> tuple[Lesson, ...]:

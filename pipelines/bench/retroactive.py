@@ -45,8 +45,7 @@ from medlink import __version__
 from medlink.curation.adjudication import decide_spans
 from medlink.curation.queue import place_of
 from medlink.curation.rulings import make_rulings
-from medlink.encoder.combined import CombinedEncoder, towers_of
-from medlink.encoder.transformer import TransformerEncoder
+from medlink.encoder.combined import CombinedEncoder
 from medlink.evaluation.concept_map import ConceptMap
 from medlink.evaluation.corpora import read_corpus
 from medlink.evaluation.gsc import read_gsc_queries
@@ -60,6 +59,7 @@ from medlink.linking.recipe import Recipe
 from medlink.linking.settings import LinkerSettings
 from medlink.ontology.lexicon import Lexicon, extended_lexicon
 from medlink.records import Annotation, Link, Mention, Proposal, Source, Verdict
+from medlink.refinement.child import move_names
 from medlink.refinement.cost import CostMeter
 from medlink.refinement.gate import judge
 from medlink.refinement.guard import correction_cases, lesson_cases, ontology_cases, split_lessons
@@ -130,21 +130,6 @@ def make_arm(name: str, seed: int, overrides: Mapping[str, Any]) -> Arm:
     return Arm()
 
 
-class Remembering(TransformerEncoder):
-    """A transformer that encodes each text once."""
-
-    def __init__(self, tower: TransformerEncoder) -> None:
-        super().__init__(tower.folder, tower.settings)
-        self._known: dict[str, NDArray[np.float32]] = {}
-
-    def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> NDArray[np.float32]:
-        """As the transformer's."""
-        missing = [text for text in dict.fromkeys(texts) if text not in self._known]
-        if missing:
-            self._known |= dict(zip(missing, super().encode(missing, show_progress=show_progress), strict=True))
-        return np.stack([self._known[text] for text in texts]) if texts else np.zeros((0, self.width), np.float32)
-
-
 @dataclass(frozen=True)
 class Case:
     """What is measured on.
@@ -205,15 +190,12 @@ class Case:
 
 def load_case(options: argparse.Namespace) -> Case:
     """The stream, the test and the linkers."""
-    recipe = Recipe(
-        default_workspace_root(), ontology=str(options.names), linking=LinkerSettings(top_k=20, threshold=0.0)
-    )
+    linking = LinkerSettings(top_k=20, threshold=0.0)
+    recipe = Recipe(default_workspace_root(), ontology=str(options.names), linking=linking, remembers=True)
     lexicon = load_lexicon(recipe, show_progress=True)
     base = make_linker(recipe, lexicon, load_index(lexicon, recipe, show_progress=True))
-    encoder = base.encoder
-    if not isinstance(encoder, CombinedEncoder) or not isinstance(encoder.semantic, TransformerEncoder):
+    if not isinstance(base.encoder, CombinedEncoder):
         raise SystemExit("the bench is about the encoder with two towers")
-    base = replace(base, encoder=CombinedEncoder(encoder.surface, Remembering(encoder.semantic), encoder.weight))
     concepts = ConceptMap(lexicon)
     gold: dict[tuple[str, int, int], frozenset[str]] = {}
     stream = _read(options.stream, options.type, concepts, gold)
@@ -261,16 +243,8 @@ def _load_other(
 
 def with_parts(linker: Linker, parts: Linker) -> Linker:
     """The linker to one ontology with what another one has learned: its vectors are made anew where a tower moved."""
-    names, vectors = linker.lexicon.names, linker.index.dense.vectors
-    old = vectors.take(np.arange(len(vectors)))
-    columns = []
-    for tower, before, span in zip(
-        towers_of(parts.encoder), towers_of(linker.encoder), linker.encoder.towers, strict=True
-    ):
-        is_same = tower.encoder.fingerprint == before.encoder.fingerprint
-        columns.append(old[:, span.start : span.stop] if is_same else tower.encode(names))
-    index = NameIndex(linker.index.ngrams, DenseIndex(NameVectors.of(*columns)))
-    return replace(linker, index=index, encoder=parts.encoder, ranker=parts.ranker, adapter=parts.adapter)
+    learned = replace(linker, encoder=parts.encoder, ranker=parts.ranker, adapter=parts.adapter)
+    return move_names(learned, linker)[0]
 
 
 def with_corrections(linker: Linker, corrections: Corrections) -> Linker:
@@ -414,8 +388,6 @@ def _kept(linker: Linker) -> Linker:
     if isinstance(encoder, CombinedEncoder):
         _ = encoder.surface.fingerprint, encoder.surface.encode(["a"])
         _ = encoder.semantic.fingerprint, encoder.semantic.encode(["a"])
-        if isinstance(encoder.semantic, TransformerEncoder) and not isinstance(encoder.semantic, Remembering):
-            return replace(linker, release_folder=None)
     return replace(linker, release_folder=None)
 
 

@@ -1,18 +1,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from medlink.encoder.combined import CombinedEncoder
-from medlink.encoder.transformer import TransformerEncoder
 from medlink.evaluation.concept_map import ConceptMap
 from medlink.linking.assemble import load_linker
 from medlink.linking.linker import Linker
 from medlink.linking.recipe import Recipe
+from medlink.linking.remembering import RememberingEncoder
 from medlink.linking.settings import LinkerSettings
 from medlink.records import Mention
 from medlink.refinement.settings import Mode
@@ -27,7 +26,6 @@ from pipelines.bench.retroactive import (
     SURFACE,
     Case,
     Gold,
-    Remembering,
     _in_batches,
     _read,
     annotate,
@@ -71,11 +69,12 @@ def write_pubtator(path: Path, notes: list[str]) -> Path:
 def base(tmp_path_factory: pytest.TempPathFactory, pair_folder: Path) -> Linker:
     root = tmp_path_factory.mktemp("bench")
     linking = LinkerSettings(top_k=20, threshold=0.0)
-    linker = load_linker(Recipe(root, str(TINY_OBO), encoder=str(pair_folder), linking=linking, n_threads=1))
-    encoder = linker.encoder
-    assert isinstance(encoder, CombinedEncoder)
-    assert isinstance(encoder.semantic, TransformerEncoder)
-    return replace(linker, encoder=CombinedEncoder(encoder.surface, Remembering(encoder.semantic), encoder.weight))
+    linker = load_linker(
+        Recipe(root, str(TINY_OBO), encoder=str(pair_folder), linking=linking, n_threads=1, remembers=True)
+    )
+    assert isinstance(linker.encoder, CombinedEncoder)
+    assert isinstance(linker.encoder.semantic, RememberingEncoder)
+    return linker
 
 
 @pytest.fixture
