@@ -87,24 +87,28 @@ class Case:
 
     def answer(self, link: Link) -> Annotation:
         """What the annotator says of a link."""
-        mention = link.mention
-        is_right = self.is_right(mention, link.concept_id)
-        concept_id = link.concept_id if is_right else min(self.gold[place_of(mention)])
-        known = concept_id is not None and self.lexicon.resolve(concept_id) is not None
-        verdict = (Verdict.ACCEPT if is_right else Verdict.CORRECT) if known else Verdict.NIL
-        return Annotation(
-            mention.doc_id,
-            mention.start,
-            mention.end,
-            mention.surface,
-            verdict,
-            Source("gold"),
-            "gold",
-            concept_id=concept_id if known else None,
-            expanded=mention.expanded,
-            proposed=tuple(Proposal(candidate.concept_id, candidate.score) for candidate in link.candidates[:SHOWN]),
-            annotator="gold",
-        )
+        is_right = self.is_right(link.mention, link.concept_id)
+        return answer_link(link, self.gold[place_of(link.mention)], self.lexicon, is_right=is_right)
+
+
+def answer_link(link: Link, gold: frozenset[str], lexicon: Lexicon, *, is_right: bool) -> Annotation:
+    """What an annotator who says what the gold says makes of a link; NIL where the ontology lacks the concept."""
+    mention = link.mention
+    concept_id = link.concept_id if is_right else min(gold)
+    known = concept_id is not None and lexicon.resolve(concept_id) is not None
+    return Annotation(
+        mention.doc_id,
+        mention.start,
+        mention.end,
+        mention.surface,
+        (Verdict.ACCEPT if is_right else Verdict.CORRECT) if known else Verdict.NIL,
+        Source("gold"),
+        "gold",
+        concept_id=concept_id if known else None,
+        expanded=mention.expanded,
+        proposed=tuple(Proposal(candidate.concept_id, candidate.score) for candidate in link.candidates[:SHOWN]),
+        annotator="gold",
+    )
 
 
 @dataclass(frozen=True, slots=True)

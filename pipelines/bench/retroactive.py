@@ -58,7 +58,7 @@ from medlink.linking.linker import Linker
 from medlink.linking.recipe import Recipe
 from medlink.linking.settings import LinkerSettings
 from medlink.ontology.lexicon import Lexicon, extended_lexicon
-from medlink.records import Annotation, Link, Mention, Proposal, Source, Verdict
+from medlink.records import Link, Mention
 from medlink.refinement.child import move_names
 from medlink.refinement.cost import CostMeter
 from medlink.refinement.gate import judge
@@ -71,12 +71,11 @@ from medlink.refinement.settings import Mode, RefineSettings, Start
 from medlink.store.events import Entry, Event
 from medlink.store.workspace import default_workspace_root
 from medlink.text import normalise
-from pipelines.bench.queue import mentions_of
+from pipelines.bench.queue import answer_link, mentions_of
 from pipelines.bench.results import append_result
 from pipelines.bench.retroactive_report import report
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
-SHOWN = 5
 N_GUARD_NAMES = 500
 WHOLE_HPO = ("HP:0000001",)
 NONE, ALIASES, NAIVE, SURFACE, ADAPTER, FULL, RETRAIN, MEDCAT = ARMS = (
@@ -269,22 +268,8 @@ def annotate(case: Case, links: Sequence[Link], first: int, batch: int) -> list[
     """What annotators who say what the gold says make of links."""
     entries = []
     for number, link in enumerate(links, start=first):
-        mention, is_right = link.mention, case.is_right(link.mention, link.concept_id)
-        concept_id = link.concept_id if is_right else min(case.gold[place_of(mention)])
-        known = concept_id is not None and case.lexicon.resolve(concept_id) is not None
-        annotation = Annotation(
-            mention.doc_id,
-            mention.start,
-            mention.end,
-            mention.surface,
-            (Verdict.ACCEPT if is_right else Verdict.CORRECT) if known else Verdict.NIL,
-            Source("gold"),
-            "gold",
-            concept_id=concept_id if known else None,
-            expanded=mention.expanded,
-            proposed=tuple(Proposal(candidate.concept_id, candidate.score) for candidate in link.candidates[:SHOWN]),
-            annotator="gold",
-        )
+        is_right = case.is_right(link.mention, link.concept_id)
+        annotation = answer_link(link, case.gold[place_of(link.mention)], case.lexicon, is_right=is_right)
         entries.append(Entry(number, batch, NOW, Event(annotation)))
     return entries
 
