@@ -114,17 +114,9 @@ def run_refinement(
             got="none",
         )
     with meter.phase("load"):
-        lexicon = load_lexicon(recipe, show_progress=show_progress)
-        index = load_index(lexicon, recipe, show_progress=show_progress)
-        before = make_linker(replace(recipe, corrections=study.known), lexicon, index)
-        parent = make_linker(replace(recipe, corrections=study.taught), lexicon, index)
-        shipped = replace(recipe, release="", corrections=study.taught)
-        origin = _load_origin(shipped, parent_release, lexicon, show_progress=show_progress) or parent
+        before, parent, origin = _load_linkers(recipe, study, parent_release, show_progress=show_progress)
     with meter.phase("weigh"):
-        suspicion = weigh_lessons(before, study.new)
-        guarded = [lesson for lesson in study.guard if lesson.seq > since]
-        trusts = (*suspicion.trust.tolist(), *weigh_lessons(before, guarded).trust.tolist())
-        trust = dict(zip((lesson.place for lesson in (*study.new, *guarded)), trusts, strict=True))
+        suspicion, trust = _weigh(before, study, since)
     with tempfile.TemporaryDirectory(prefix="medlink-refine-") as temporary:
         draft = Path(temporary) / "child"
         draft.mkdir()
@@ -207,6 +199,27 @@ def _study(recipe: Recipe, entries: Sequence[Entry], policy: Policy, since: int)
 
 def _learned_until(release: Release | None) -> int:
     return release.facts.ledger_seq if release else 0
+
+
+def _load_linkers(
+    recipe: Recipe, study: _Study, release: Release | None, *, show_progress: bool
+) -> tuple[Linker, Linker, Linker]:
+    """The parent as it was before the new lessons, the parent with them, and what it descends from."""
+    lexicon = load_lexicon(recipe, show_progress=show_progress)
+    index = load_index(lexicon, recipe, show_progress=show_progress)
+    before = make_linker(replace(recipe, corrections=study.known), lexicon, index)
+    parent = make_linker(replace(recipe, corrections=study.taught), lexicon, index)
+    shipped = replace(recipe, release="", corrections=study.taught)
+    return before, parent, _load_origin(shipped, release, lexicon, show_progress=show_progress) or parent
+
+
+def _weigh(before: Linker, study: _Study, since: int) -> tuple[Suspicion, dict[Place, float]]:
+    """What is thought of the new lessons to train on, and how far each new one, guarded ones too, is believed."""
+    suspicion = weigh_lessons(before, study.new)
+    guarded = [lesson for lesson in study.guard if lesson.seq > since]
+    trusts = (*suspicion.trust.tolist(), *weigh_lessons(before, guarded).trust.tolist())
+    places = (lesson.place for lesson in (*study.new, *guarded))
+    return suspicion, dict(zip(places, trusts, strict=True))
 
 
 def _load_origin(recipe: Recipe, release: Release | None, lexicon: Lexicon, *, show_progress: bool) -> Linker | None:
