@@ -54,8 +54,8 @@ def learn(
         loss = InfoNCE(q, p, N) + alpha * InfoNCE(q, p, memory) + stay * S
 
     :param bank: of mentions, whose items are places in ``material.wordings``.
-    :param checkpoint: where the state is kept, to go on from; on a CPU bit for bit. Only of views without sparse
-        gradients.
+    :param checkpoint: where the state is kept, to go on from; on a CPU bit for bit, as long as the number of threads
+        is the same. Only of views without sparse gradients.
     :raises CollapseError: when the loss is not finite any more.
     """
     n_new = int(material.new.sum())

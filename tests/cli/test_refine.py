@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner, Result
 
 from medlink.cli.main import main
@@ -260,7 +261,13 @@ def test_refinement_that_is_killed_leaves_the_workspace_whole_and_goes_on(
     recipe.write_text(f"{settings}\n{QUICK}", encoding="utf-8")
     options = ["--ontology", TINY_OBO, "--recipe", recipe, "--encoder", pair_folder, "--workspace", workspace.root]
     command = [sys.executable, "-c", "from medlink.cli.main import main; main()", "refine", *LENIENT]
-    process = subprocess.Popen([*command, *map(str, options)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    threads = {"OMP_NUM_THREADS": str(torch.get_num_threads())}  # sums depend on them
+    process = subprocess.Popen(
+        [*command, *map(str, options)],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        env=os.environ | threads,
+    )
     while not workspace.refining.exists() and process.poll() is None:
         time.sleep(0.005)
     os.kill(process.pid, signal.SIGKILL)
