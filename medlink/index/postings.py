@@ -48,12 +48,9 @@ class Postings:
         more = np.full(n_ngrams + 1 - len(self.starts), self.starts[-1])
         return Postings(np.concatenate([self.starts, more]), self.rows, self.counts, self.lengths)
 
-    def matrix(self, idf: NDArray[np.float32]) -> sparse.csr_matrix:
-        """The weights of unit vectors. *Shape:* (n_ngrams, n_names), CSR, float32."""
-        columns = np.repeat(np.arange(len(idf)), np.diff(self.starts))
-        values = self.counts.astype(np.float64) * idf[columns]
-        weights = (values / self.lengths[self.rows]).astype(np.float32)
-        return sparse.csr_matrix((weights, self.rows, self.starts), shape=(len(idf), len(self.lengths)))
+    def weights(self) -> NDArray[np.float64]:
+        """The counts over the lengths of their names. *Shape:* (n_postings,)."""
+        return np.asarray(self.counts / self.lengths[self.rows])
 
     def write(self, folder: Path) -> None:
         """Writes the arrays into an existing folder."""

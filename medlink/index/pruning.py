@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from scipy import sparse
 
 from medlink.index.neighbours import best_rows
 from medlink.index.postings import Postings
 
 # Postings that a query follows, rarest n-grams first; and names that are then scored by all n-grams, at least.
 # Measured among 5 million names (pipelines/bench/million_names.py).
-N_FOLLOWED = 1 << 18
-N_SCORED = 1 << 10
+_N_FOLLOWED, _SHARE_FOLLOWED = 1 << 18, 4
+_N_SCORED = 1 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +35,20 @@ class Asked:
         return Asked(self.columns[places], self.products[places])
 
 
+def enough_postings(n_names: int) -> int:
+    """Postings that find about all of the nearest among so many names."""
+    return max(_N_FOLLOWED, n_names // _SHARE_FOLLOWED)
+
+
 def search_telling(
-    asked: Asked, blocks: Sequence[Postings], *, k: int, n_followed: int = N_FOLLOWED
+    asked: Asked, blocks: Sequence[Postings], *, k: int, n_followed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """The ``k`` nearest names of one query, best first, with their cosines.
 
     The query's n-grams are followed to the names that hold them, rarest first, until ``n_followed`` postings are
     used up. The most promising names by these n-grams alone are then scored by all of them. A name outside of them is
     lost; as an n-gram weighs the less the more names hold it, few of the best are. Nothing is lost where the query's
-    n-grams have no more postings than that, and no more than :data:`N_SCORED` names hold one of them.
+    n-grams have no more postings than that, and no more than some thousand names hold one of them.
 
     :param blocks: postings of some names, then of those behind them.
     """
@@ -53,11 +60,59 @@ def search_telling(
     n_telling = max(1, int(np.searchsorted(np.cumsum(frequency[order]), n_followed, "right")))
     rows, scores, first = [], [], 0
     for block in blocks:
-        promising = _promising(asked.take(order[:n_telling]), block, max(N_SCORED, 10 * k))
+        promising = _promising(asked.take(order[:n_telling]), block, max(_N_SCORED, 10 * k))
         rows.append(promising + first)
         scores.append(_cosines(asked.take(order), block, promising))
         first += len(block.lengths)
     return best_rows(np.concatenate(rows), np.concatenate(scores), k=k)
+
+
+def search_fully(
+    asked: Asked, blocks: Sequence[Postings], weights: Sequence[NDArray[np.float64]], *, k: int
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """As :func:`search_telling`, by every name that holds any n-gram of the query.
+
+    :param weights: of each block's postings; see :meth:`medlink.index.postings.Postings.weights`.
+    """
+    rows, scores, first = [], [], 0
+    for block, own in zip(blocks, weights, strict=True):
+        near, cosines = _shortlist(_all_cosines(asked, block, own), k)
+        rows.append(near + first)
+        scores.append(cosines)
+        first += len(block.lengths)
+    return best_rows(np.concatenate(rows), np.concatenate(scores), k=k)
+
+
+def _all_cosines(asked: Asked, block: Postings, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The cosines of all names. *Shape:* (n_names,)."""
+    starts, stops = block.starts[asked.columns].tolist(), block.starts[asked.columns + 1].tolist()
+    spans = [slice(*span) for span in zip(starts, stops, strict=True)]
+    if not spans:
+        return np.zeros(len(block.lengths))
+    held = (
+        np.concatenate([weights[span] for span in spans]),
+        np.concatenate([block.rows[span] for span in spans]),
+        np.cumsum([0, *(span.stop - span.start for span in spans)]),
+    )
+    return np.asarray(sparse.csc_matrix(held, shape=(len(block.lengths), len(spans))) @ asked.products)
+
+
+def _shortlist(cosines: NDArray[np.float64], k: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The rows that are not 0, with their cosines, less those that cannot be among the best even when rounded."""
+    kth = float(torch.from_numpy(cosines).topk(min(k, len(cosines))).values[-1])  # half of numpy's time
+    rows = np.flatnonzero(cosines >= kth - 1e-6) if kth > 0 else np.flatnonzero(cosines)
+    return rows, cosines[rows]
+
+
+def score_names(asked: Asked, blocks: Sequence[Postings], rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The cosines of a query with some names. *Shape:* (n_rows,)."""
+    scores, first = np.zeros(len(rows), np.float64), 0
+    for block in blocks:
+        here = (rows >= first) & (rows < first + len(block.lengths))
+        if here.any():
+            scores[here] = _cosines(asked, block, rows[here] - first)
+        first += len(block.lengths)
+    return scores
 
 
 def _promising(telling: Asked, block: Postings, n_wanted: int) -> NDArray[np.int64]:

@@ -79,7 +79,7 @@ def find_names(
             lexical[row] = 1.0
         if (place := places.get(i)) is not None:
             nearest = near.rows[place][near.rows[place] != own] if own is not None else near.rows[place]
-            matches.append(_encoded(query, lexical, _Asked(index, encoder, vectors[place], nearest), lexicon))
+            matches.append(_encoded(query, lexical, _Asked(index, encoder, vectors[place], nearest)))
         elif row is not None:
             matches.append(_unencoded(query, lexical, row))
     return matches
@@ -94,10 +94,11 @@ class _Asked:
     vector: NDArray[np.float32]
     rows: NDArray[np.int64]
 
-    def tower_cosines(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """The cosines of the first and the last tower with some names. *Shape:* (n_rows, 2)."""
-        first, last = self.encoder.towers[0], self.encoder.towers[-1]
-        return np.stack([self.index.dense.score(self.vector, rows, tower) for tower in (first, last)], axis=1)
+    def cosines(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The cosines with some names, and those of the first and the last tower. *Shape:* (n_rows,), (n_rows, 2)."""
+        towers = self.encoder.towers[0], self.encoder.towers[-1]
+        found = self.index.dense.score_parts(self.vector, rows, towers)
+        return found[:, 0], found[:, 1:]
 
 
 def _by_row(found: Neighbours, i: int) -> dict[int, float]:
@@ -111,11 +112,10 @@ def _unencoded(query: str, lexical: dict[int, float], exact: int) -> NameMatches
     return NameMatches(query, rows, scores, dense, np.stack((dense, dense), axis=1))
 
 
-def _encoded(query: str, lexical: dict[int, float], asked: _Asked, lexicon: Lexicon) -> NameMatches:
+def _encoded(query: str, lexical: dict[int, float], asked: _Asked) -> NameMatches:
     unscored = [row for row in asked.rows.tolist() if row >= 0 and row not in lexical]
-    cosines = asked.index.ngrams.score(query, [lexicon.names[row] for row in unscored])
+    cosines = asked.index.ngrams.score(query, np.array(unscored, np.int64))
     lexical = lexical | dict(zip(unscored, cosines.tolist(), strict=True))
     rows = np.array(sorted(lexical), np.int64)
-    dense = asked.index.dense.score(asked.vector, rows)
     scores = np.array([lexical[row] for row in rows.tolist()], np.float32)
-    return NameMatches(query, rows, scores, dense, asked.tower_cosines(rows))
+    return NameMatches(query, rows, scores, *asked.cosines(rows))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from math import log
 
 import numpy as np
@@ -23,7 +23,7 @@ FEATURES = (
     *_SCORES,
     *(f"{score}_behind" for score in _SCORES),
     "support",
-    *(field.name for field in fields(Comparison)),
+    *Comparison._fields,
     "query_words",
     "query_short",
     "name_words",
@@ -81,7 +81,7 @@ def describe_matches(
             *own[0],
             *own[1],
             0.0,  # support, which needs all rows
-            *compare(query, wording, rarity).values,
+            *compare(query, wording, rarity),
             *about_query,
             log(len(wording.stems)),
         )

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import log
+from typing import NamedTuple
 
 from rapidfuzz.fuzz import ratio, token_sort_ratio
 
@@ -36,8 +37,7 @@ class Wording:
     acronym: str
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(NamedTuple):
     """How the wording of a query and of a name go together; shares weigh words by their rarity.
 
     :param same_words: the same stems in any order (0 or 1).
@@ -62,22 +62,6 @@ class Comparison:
     letters: float
     sorted_letters: float
     acronym: float
-
-    @property
-    def values(self) -> tuple[float, ...]:
-        """All of them, in their order."""
-        return (
-            self.same_words,
-            self.query_covered,
-            self.name_covered,
-            self.numbers_missing,
-            self.numbers_added,
-            self.head,
-            self.first,
-            self.letters,
-            self.sorted_letters,
-            self.acronym,
-        )
 
 
 class Rarity:
@@ -137,7 +121,12 @@ def _coverage(stems: tuple[str, ...], others: tuple[str, ...], rarity: Rarity) -
     for stemmed in stems:
         weight = rarity(stemmed)
         total += weight
-        covered += weight * (1.0 if stemmed in others else max(_likeness(stemmed, other) for other in others))
+        if stemmed in others:
+            covered += weight
+            continue
+        start = stemmed[:_SHORTEST_PREFIX]
+        if alike := [_likeness(stemmed, other) for other in others if other.startswith(start)]:
+            covered += weight * max(alike)
     return covered / total
 
 

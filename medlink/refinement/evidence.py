@@ -87,17 +87,18 @@ class _Yardstick:
     def __init__(self, linker: Linker) -> None:
         self._lexicon = linker.lexicon
         self._score = linker.index.dense.score
+        vectors = linker.index.dense.vectors
         concepts = linker.lexicon.concepts
         sampled = sorted(concepts, key=lambda key: hashlib.sha256(key.encode()).digest())[:_N_SAMPLED]
         rows = [own for key in sampled if len(own := rows_of(key, linker.lexicon))]
-        self._rows = np.concatenate(rows) if rows else np.zeros(0, np.int64)
+        self._vectors = vectors.take(np.concatenate(rows) if rows else np.zeros(0, np.int64)).astype(np.float32)
         self._starts = np.cumsum([0, *(len(own) for own in rows[:-1])])
 
     def best_cosines(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
         """The best cosine of each of the concepts with a vector. *Shape:* (n_sampled,)."""
-        if not len(self._rows):
+        if not len(self._vectors):
             return np.zeros(1, np.float32)
-        return np.asarray(np.maximum.reduceat(self._score(vector, self._rows), self._starts))
+        return np.asarray(np.maximum.reduceat(self._vectors @ vector, self._starts))
 
     def best_cosine(self, vector: NDArray[np.float32], concept_id: str) -> float:
         """The best cosine of a concept with a vector; -1 for one that is not in the lexicon."""

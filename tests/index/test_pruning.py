@@ -23,9 +23,8 @@ def telling(index: NgramIndex, query: str, k: int, n_followed: int) -> list[tupl
 
 
 def fully(index: NgramIndex, query: str, k: int) -> list[tuple[int, float]]:
-    found = index.search_fully([query], k)
-    pairs = zip(found.rows[0].tolist(), found.scores[0].tolist(), strict=True)
-    return [(row, score) for row, score in pairs if row >= 0]
+    rows, scores = index.search_fully(query, k)
+    return list(zip(rows.tolist(), scores.tolist(), strict=True))
 
 
 @settings(max_examples=60, deadline=None)
