@@ -13,7 +13,8 @@ al. 2023). Arms:
 - ``none``: nothing is learned;
 - ``aliases``: what annotators decided counts at once, as in any workspace, and nothing is trained;
 - ``naive``: the surface tower is fine-tuned on each batch alone, without memory, replay, ranker or gate;
-- ``surface``: refined at the quarters of the stream; ``adapter``, ``full``: once, at its end;
+- ``surface``: refined at the quarters of the stream, or after each batch (``--often``); ``adapter``, ``full``: once, at
+  its end;
 - ``retrain``: as ``surface``, with ten times the steps, at the end;
 - ``medcat``: MedCAT v2, trained on the same documents by its own way, in an environment of its own.
 
@@ -95,6 +96,7 @@ class Arm:
     :param anew: whether it starts from what ships each time.
     :param is_gated: whether a child must pass the gate, with a tenth of the documents guarded.
     :param forgets: whether it sees the last batch alone.
+    :param device: what trains.
     """
 
     settings: RefineSettings | None = None
@@ -103,6 +105,7 @@ class Arm:
     anew: bool = False
     is_gated: bool = True
     forgets: bool = False
+    device: str = "cpu"
 
 
 def make_arm(name: str, seed: int, overrides: Mapping[str, Any]) -> Arm:
@@ -299,7 +302,7 @@ def run_arm(case: Case, arm: Arm, name: str, seed: int, out: Path, *, every: int
     state, entries, lines = Learned(case.base), list[Entry](), []
     seen_until = 0
     for number, batch in enumerate(tqdm(case.batches, desc=name, unit="batch"), start=1):
-        corrections = Corrections() if name == NONE else _corrections(entries)
+        corrections = Corrections() if name == NONE else corrections_of(entries)
         links = with_corrections(state.linker, corrections).link(batch)
         found = np.array([case.is_right(link.mention, link.concept_id) for link in links])
         entries += annotate(case, links, len(entries) + 1, number)
@@ -310,18 +313,20 @@ def run_arm(case: Case, arm: Arm, name: str, seed: int, out: Path, *, every: int
             facts |= learned
             seen_until = len(entries)
         if (number in quarters or number % every == 0) and (number == n_batches or not arm.at_end):
-            facts |= measure_state(case, state, _corrections(entries) if name != NONE else Corrections(), batch, found)
+            facts |= measure_state(
+                case, state, corrections_of(entries) if name != NONE else Corrections(), batch, found
+            )
             if number in quarters and case.other:
                 facts["other"] = measure_other(case, state.linker)
             lines.append({"arm": name, "seed": seed, "batch": number, "n_mentions": len(entries), **facts})
             path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
 
 
-def _corrections(entries: Sequence[Entry]) -> Corrections:
-    return Corrections(make_rulings(decide_spans(_by_place(entries))))
+def corrections_of(entries: Sequence[Entry]) -> Corrections:
+    return Corrections(make_rulings(decide_spans(by_place(entries))))
 
 
-def _by_place(entries: Sequence[Entry]) -> list[Entry]:
+def by_place(entries: Sequence[Entry]) -> list[Entry]:
     return sorted(
         entries, key=lambda e: (e.event.annotation.doc_id, e.event.annotation.start, e.event.annotation.end, e.seq)
     )
@@ -333,13 +338,13 @@ def learn(case: Case, arm: Arm, state: Learned, entries: Sequence[Entry], since:
         return state, {}
     started = time.monotonic()
     heard = entries[since:] if arm.forgets else entries
-    lessons = tuple(take_lessons(decide_spans(_by_place(heard))))
+    lessons = tuple(take_lessons(decide_spans(by_place(heard))))
     training, guard = split_lessons(lessons) if arm.is_gated else (lessons, ())
     kept = {lesson.place[0] for lesson in training}
     mine = [entry for entry in heard if entry.event.annotation.doc_id in kept]
     start = case.base if arm.anew else state.linker
-    before = with_corrections(state.linker, _corrections([entry for entry in mine if entry.seq <= since]))
-    parent = with_corrections(start, _corrections(mine))
+    before = with_corrections(state.linker, corrections_of([entry for entry in mine if entry.seq <= since]))
+    parent = with_corrections(start, corrections_of(mine))
     meter = CostMeter()
     with tempfile.TemporaryDirectory() as folder:
         child = refine(
@@ -347,9 +352,10 @@ def learn(case: Case, arm: Arm, state: Learned, entries: Sequence[Entry], since:
             Lessons(training, since=-1 if arm.anew else since),
             arm.settings,
             Path(folder),
-            origin=with_corrections(case.base, _corrections(mine)),
+            origin=with_corrections(case.base, corrections_of(mine)),
             memory=None if arm.anew or arm.forgets else state.memory,
             meter=meter,
+            device=arm.device,
         )
         linker = _kept(child.linker)
     seconds = time.monotonic() - started
@@ -486,6 +492,8 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=250, help="mentions in a batch, about")
     parser.add_argument("--max-batches", type=int, help="of the stream, from its beginning")
     parser.add_argument("--every", type=int, default=1, help="batches from one measurement to the next")
+    parser.add_argument("--often", action="store_true", help="refine after each batch, not at the quarters alone")
+    parser.add_argument("--device", default="cpu", help="what trains: cpu, cuda, mps")
     parser.add_argument("--no-gate", action="store_true", help="judge no child, and guard no document")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of the refinement's settings")
     parser.add_argument("--out", type=Path, required=True)
@@ -500,7 +508,12 @@ def main() -> None:
                 run_medcat_arm(case, options, options.out)
             else:
                 arm = make_arm(name, seed, overrides)
-                arm = replace(arm, is_gated=arm.is_gated and not options.no_gate)
+                arm = replace(
+                    arm,
+                    is_gated=arm.is_gated and not options.no_gate,
+                    at_quarters=arm.at_quarters and not options.often,
+                    device=options.device,
+                )
                 run_arm(case, arm, name, seed, options.out, every=options.every)
     for line in report(options.out):
         append_result(
