@@ -323,10 +323,12 @@ def run_arm(case: Case, arm: Arm, name: str, seed: int, out: Path, *, every: int
 
 
 def corrections_of(entries: Sequence[Entry]) -> Corrections:
+    """What the entries of a ledger decide."""
     return Corrections(make_rulings(decide_spans(by_place(entries))))
 
 
 def by_place(entries: Sequence[Entry]) -> list[Entry]:
+    """The entries in the order that decisions are taken in."""
     return sorted(
         entries, key=lambda e: (e.event.annotation.doc_id, e.event.annotation.start, e.event.annotation.end, e.seq)
     )
