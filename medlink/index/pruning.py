@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,8 +16,8 @@ from medlink.index.postings import Postings
 
 # Postings that a query follows, rarest n-grams first; and names that are then scored by all n-grams, at least.
 # Measured among 5 million names (pipelines/bench/million_names.py).
-_N_FOLLOWED, _SHARE_FOLLOWED = 1 << 18, 4
-_N_SCORED = 1 << 10
+_N_FOLLOWED, _SHARE_FOLLOWED = 1 << 18, 6
+_N_SCORED, _SHARE_SCORED = 1 << 10, 2500
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +59,10 @@ def search_telling(
     if not len(order):
         return np.zeros(0, np.int64), np.zeros(0, np.float32)
     n_telling = max(1, int(np.searchsorted(np.cumsum(frequency[order]), n_followed, "right")))
+    n_scored = max(_N_SCORED, 10 * k, sum(len(block.lengths) for block in blocks) // _SHARE_SCORED)
     rows, scores, first = [], [], 0
     for block in blocks:
-        promising = _promising(asked.take(order[:n_telling]), block, max(_N_SCORED, 10 * k))
+        promising = _promising(asked.take(order[:n_telling]), block, n_scored)
         rows.append(promising + first)
         scores.append(_cosines(asked.take(order), block, promising))
         first += len(block.lengths)
@@ -85,16 +87,11 @@ def search_fully(
 
 def _all_cosines(asked: Asked, block: Postings, weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """The cosines of all names. *Shape:* (n_names,)."""
-    starts, stops = block.starts[asked.columns].tolist(), block.starts[asked.columns + 1].tolist()
-    spans = [slice(*span) for span in zip(starts, stops, strict=True)]
+    spans = _spans(asked, block)
     if not spans:
         return np.zeros(len(block.lengths))
-    held = (
-        np.concatenate([weights[span] for span in spans]),
-        np.concatenate([block.rows[span] for span in spans]),
-        np.cumsum([0, *(span.stop - span.start for span in spans)]),
-    )
-    return np.asarray(sparse.csc_matrix(held, shape=(len(block.lengths), len(spans))) @ asked.products)
+    held = np.concatenate([weights[span] for span in spans]), np.concatenate([block.rows[span] for span in spans])
+    return np.asarray(_add_up(*held, spans, len(block.lengths)) @ asked.products)
 
 
 def _shortlist(cosines: NDArray[np.float64], k: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -117,26 +114,34 @@ def score_names(asked: Asked, blocks: Sequence[Postings], rows: NDArray[np.int64
 
 def _promising(telling: Asked, block: Postings, n_wanted: int) -> NDArray[np.int64]:
     """The rows that the n-grams alone bring nearest, ascending; among equals those that come first."""
-    sums = np.zeros(len(block.lengths), np.float32)
-    spans = [slice(block.starts[column], block.starts[column + 1]) for column in telling.columns]
-    for span, product in zip(spans, telling.products, strict=True):
-        sums[block.rows[span]] += block.counts[span] * np.float32(product)
-    found, partial = [], []
-    for span in spans:
-        rows = block.rows[span]
-        values = sums[rows]
-        new = values > 0
-        sums[rows] = 0
-        found.append(rows[new])
-        partial.append(values[new])
-    rows, cosines = np.concatenate(found).astype(np.int64), np.concatenate(partial)
+    spans = _spans(telling, block)
+    holders = np.concatenate([block.rows[span] for span in spans])
+    if not len(holders):
+        return np.zeros(0, np.int64)
+    counts = np.concatenate([block.counts[span].astype(np.float32) for span in spans])
+    sums = _add_up(counts, holders, spans, len(block.lengths)) @ telling.products.astype(np.float32)
+    holders.sort()  # to drop repeated ones: an array of millions of sums takes longer to go through
+    rows = holders[np.concatenate([[True], holders[1:] != holders[:-1]])].astype(np.int64)
     if len(rows) > n_wanted:
-        cosines = cosines / block.lengths[rows]
+        cosines = sums[rows] / block.lengths[rows]
         least = np.partition(cosines, len(rows) - n_wanted)[len(rows) - n_wanted]
         near = cosines >= least
         rows, cosines = rows[near], cosines[near]
-        rows = rows[np.lexsort((rows, -cosines))[:n_wanted]]
-    return np.sort(rows)
+        rows = np.sort(rows[np.lexsort((rows, -cosines))[:n_wanted]])
+    return rows
+
+
+def _add_up(
+    weights: NDArray[np.floating[Any]], rows: NDArray[np.int32], spans: Sequence[slice], n_names: int
+) -> sparse.csc_matrix:
+    """A matrix whose product with the n-grams' weights adds up what each name has of them."""
+    ends = np.cumsum([0, *(span.stop - span.start for span in spans)])
+    return sparse.csc_matrix((weights, rows, ends), shape=(n_names, len(spans)))
+
+
+def _spans(asked: Asked, block: Postings) -> list[slice]:
+    starts, stops = block.starts[asked.columns].tolist(), block.starts[asked.columns + 1].tolist()
+    return [slice(*span) for span in zip(starts, stops, strict=True)]
 
 
 def _cosines(asked: Asked, block: Postings, rows: NDArray[np.int64]) -> NDArray[np.float64]:
