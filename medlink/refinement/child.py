@@ -21,10 +21,10 @@ from medlink.index.name_index import NameIndex
 from medlink.index.vectors import NameVectors
 from medlink.linking.linker import Linker
 from medlink.linking.parts import ReleaseSettings, write_parts
-from medlink.linking.ranker import Ranker, write_ranker
+from medlink.linking.ranker import Ranker
 from medlink.linking.remembering import without_memory
 from medlink.refinement.views import AdapterViews, FullViews, SurfaceViews, Views
-from medlink.store.release import ENCODER, RANKER
+from medlink.store.release import ENCODER
 
 # Eight bits a number: small steps of training are lost in four.
 _BITS = 8
@@ -45,25 +45,19 @@ class Moved:
     n_names: int
 
 
-def write_child(parent: Linker, views: Views | None, ranker: Ranker, folder: Path) -> Linker:
+def write_child(parent: Linker, views: Views | None, ranker: Ranker, folder: Path, *, threshold: float) -> Linker:
     """Writes all that a release of the child holds, and gives the child, which still searches the parent's index.
 
     :param views: what was trained; ``None`` where only the ranker was.
+    :param threshold: the score below which a mention is NIL.
     :param folder: to be filled with ``encoder`` and the other parts.
     """
     adapter = views.adapter() if isinstance(views, AdapterViews | SurfaceViews) else parent.adapter
     encoder = _write_encoder(parent.encoder, views, folder / ENCODER)
-    settings = ReleaseSettings(threshold=parent.threshold, pooling=_pooling(parent.encoder))
-    write_parts(folder, ranker=ranker, settings=settings, context=parent.context, adapter=adapter)
-    return replace(parent, encoder=encoder, ranker=ranker, adapter=adapter, release_folder=folder)
-
-
-def write_ranking(child: Linker, ranker: Ranker) -> Linker:
-    """The child with another ranker, which takes the place of the one in its folder."""
-    if child.release_folder is None:
-        raise SettingError("only a child that was written has a ranker of its own")
-    write_ranker(ranker, child.release_folder / RANKER)
-    return replace(child, ranker=ranker)
+    kept = ReleaseSettings(threshold=threshold, pooling=_pooling(parent.encoder))
+    write_parts(folder, ranker=ranker, settings=kept, context=parent.context, adapter=adapter)
+    settings = replace(parent.settings, threshold=threshold)
+    return replace(parent, encoder=encoder, ranker=ranker, settings=settings, adapter=adapter, release_folder=folder)
 
 
 def move_names(

@@ -1,10 +1,10 @@
-"""The ranker learns from lessons: its weights move from the parent's as far as annotated mentions ask for it."""
+"""Ranker and threshold learn from lessons: they move from the parent's as far as annotated mentions ask for it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -22,6 +22,8 @@ from medlink.refinement.signals import Signal
 _BLOCK = 256
 _N_STEPS = 100
 _RATE = 0.03
+_THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 20))
+_LEAST_GAIN = 1e-3
 
 
 class Choices(Protocol):
@@ -126,6 +128,39 @@ def refit_ranker(ranker: Ranker, rows: Rows, settings: RefineSettings) -> Ranker
     return Ranker(_moved(weights, change.detach().numpy(), *others.detach().tolist()))
 
 
+def refit_threshold(ranker: Ranker, rows: Rows, given: float) -> float:
+    """The threshold of the best F1 of links, in steps of 0.05; the given one where none is better by a thousandth.
+
+    A link counts as found where its score reaches the threshold and its concept is right; what ought to be found are
+    the wordings that name a concept. Each counts as it is weighted.
+
+    :param ranker: the refitted one.
+    :param rows: that it was fitted to.
+    :param given: the threshold so far, in [0, 1].
+    """
+    score, right = _answers(ranker, rows)
+    named = torch.zeros(len(rows.weight)).index_add(0, rows.query, rows.right.float()) > 0
+    wanted = float(rows.weight[named].sum())
+
+    def f1(threshold: float) -> float:
+        linked = score >= threshold
+        found, made = float(rows.weight[linked & right].sum()), float(rows.weight[linked].sum())
+        return 2 * found / max(made + wanted, 1e-6)
+
+    best = max(_THRESHOLDS, key=lambda one: (round(f1(one), 6), -abs(one - given)))
+    return best if f1(best) >= f1(given) + _LEAST_GAIN else given
+
+
+def _answers(ranker: Ranker, rows: Rows) -> tuple[Tensor, Tensor]:
+    """The score of the best concept of each wording, and whether it is right. *Shape:* (n_queries,) each."""
+    logits = torch.from_numpy(ranker.logits(rows.values.numpy().astype(np.float64))).float() + rows.raised
+    best, query, right = _choices(logits, rows)
+    top = best.new_full((len(rows.weight),), -torch.inf).scatter_reduce(0, query, best, "amax")
+    masses = torch.exp(ranker.weights.nil - top).index_add(0, query, torch.exp(best - top[query]))
+    is_right = torch.zeros(len(rows.weight)).index_add(0, query, ((best == top[query]) & right).float()) > 0
+    return 1 / masses, is_right
+
+
 def standardise(values: Tensor, weights: Weights) -> Tensor:
     """The features as the ranker sees them. *Shape:* (n_rows, n_features)."""
     mean, scale = torch.tensor(weights.mean), torch.tensor(weights.scale)
@@ -140,10 +175,8 @@ def choice_loss(logits: Tensor, nil: Tensor, rows: Choices) -> Tensor:
     :param logits: of each row. *Shape:* (n_rows,).
     :param nil: the logit of NIL, a scalar.
     """
-    n_concepts, n_queries = int(rows.concept.max()) + 1, len(rows.weight)
-    best = logits.new_full((n_concepts,), -torch.inf).scatter_reduce(0, rows.concept, logits, "amax")
-    query = torch.zeros(n_concepts, dtype=torch.int64).scatter(0, rows.concept, rows.query)
-    right = torch.zeros(n_concepts, dtype=torch.bool).scatter(0, rows.concept, rows.right)
+    n_queries = len(rows.weight)
+    best, query, right = _choices(logits, rows)
     none = torch.zeros(n_queries).index_add(0, query, right.float()) == 0
     top = best.detach().new_full((n_queries,), float(nil.detach())).scatter_reduce(0, query, best.detach(), "amax")
     masses, nil_mass = torch.exp(best - top[query]), torch.exp(nil - top)
@@ -151,6 +184,28 @@ def choice_loss(logits: Tensor, nil: Tensor, rows: Choices) -> Tensor:
     wanted = (nil_mass * none).index_add(0, query, masses * right)
     losses = total.log() - wanted.clamp_min(1e-30).log()
     return (losses * rows.weight).sum() / rows.weight.sum()
+
+
+class _Choices(NamedTuple):
+    """The concepts among which each query chooses.
+
+    :ivar best: the logit of its best name. *Shape:* (n_concepts,).
+    :ivar query: *Shape:* (n_concepts,).
+    :ivar right: *Shape:* (n_concepts,).
+    """
+
+    best: Tensor
+    query: Tensor
+    right: Tensor
+
+
+def _choices(logits: Tensor, rows: Choices) -> _Choices:
+    n_concepts = int(rows.concept.max()) + 1
+    return _Choices(
+        logits.new_full((n_concepts,), -torch.inf).scatter_reduce(0, rows.concept, logits, "amax"),
+        torch.zeros(n_concepts, dtype=torch.int64).scatter(0, rows.concept, rows.query),
+        torch.zeros(n_concepts, dtype=torch.bool).scatter(0, rows.concept, rows.right),
+    )
 
 
 def _moved(weights: Weights, change: NDArray[np.float32], nil: float, log_scale: float) -> Weights:

@@ -11,13 +11,13 @@ from pathlib import Path
 from medlink.encoder.transformer import fastest_dtype
 from medlink.linking.linker import Linker
 from medlink.refinement.checkpoint import Checkpoint, Saving
-from medlink.refinement.child import Moved, move_names, write_child, write_ranking
+from medlink.refinement.child import Moved, move_names, write_child
 from medlink.refinement.cost import CostMeter
 from medlink.refinement.learning import Step, learn
 from medlink.refinement.lessons import Lesson, Place
 from medlink.refinement.material import Ground, gather_material
 from medlink.refinement.memory import Memory, fill_bank, take_notes, write_memory
-from medlink.refinement.ranking import gather_rows, refit_ranker
+from medlink.refinement.ranking import gather_rows, refit_ranker, refit_threshold
 from medlink.refinement.settings import Mode, RefineSettings, Start
 from medlink.refinement.signals import Signal, gather_signals
 from medlink.refinement.views import AdapterViews, FullViews, SurfaceViews, Views
@@ -91,14 +91,16 @@ def refine(
         if saving and settings.mode is Mode.FULL:
             checkpoint = Checkpoint(saving, _hash_origin(start, signals, since, settings, memory))
         steps = learn(views, material, bank, settings, checkpoint=checkpoint, show_progress=show_progress)
+    with meter.phase("rank"):
+        ranker, threshold = parent.ranker, parent.threshold
+        if settings.ranker and (rows := gather_rows(first, ground, signals)):
+            ranker = refit_ranker(first.ranker, rows, settings)
+            threshold = refit_threshold(ranker, rows, first.threshold)
     with meter.phase("encode"):
-        draft = write_child(start, views if steps else None, start.ranker, folder)
-        draft, moved = move_names(
+        draft = write_child(start, views if steps else None, ranker, folder, threshold=threshold)
+        child, moved = move_names(
             draft, start, max_drift=settings.max_drift, near=material.wordings.texts, show_progress=show_progress
         )
-    with meter.phase("rank"):
-        rows = gather_rows(first, ground, signals) if settings.ranker else None
-        child = draft if rows is None else write_ranking(draft, refit_ranker(first.ranker, rows, settings))
     remembered = take_notes(bank, material, ground, signals)
     write_memory(folder, remembered)
     return Child(child, remembered, steps, moved)

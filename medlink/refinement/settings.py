@@ -66,8 +66,8 @@ class RefineSettings(BaseModel):
     :param trained_layers: of the transformer, from the top; ``full`` only.
     :param chunk_size: texts that the transformer sees at once, with cached gradients; ``full`` only.
     :param max_drift: cosine distance by which a name may have moved and keep its vector; ``full`` only.
-    :param ranker: whether the ranker is refitted; ``prior`` is the strength by which it stays what it was, in
-        annotated wordings.
+    :param ranker: whether ranker and threshold are refitted; ``prior`` is the strength by which the ranker stays what
+        it was, in annotated wordings.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

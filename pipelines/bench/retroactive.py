@@ -376,12 +376,12 @@ def learn(case: Case, arm: Arm, state: Learned, entries: Sequence[Entry], since:
 
 
 def _kept(linker: Linker) -> Linker:
-    """The linker with its weights read, as its folder is about to go."""
+    """The linker with its weights read, as its folder is about to go; every mention at its best concept."""
     encoder = linker.encoder
     if isinstance(encoder, CombinedEncoder):
         _ = encoder.surface.fingerprint, encoder.surface.encode(["a"])
         _ = encoder.semantic.fingerprint, encoder.semantic.encode(["a"])
-    return replace(linker, release_folder=None)
+    return replace(linker, release_folder=None, settings=replace(linker.settings, threshold=0.0))
 
 
 def _judge(

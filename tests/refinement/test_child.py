@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 
 from medlink.encoder.combined import CombinedEncoder
-from medlink.errors import SettingError
 from medlink.linking.assemble import load_index, load_lexicon, make_linker
 from medlink.linking.linker import Linker
 from medlink.linking.parts import read_parts
 from medlink.linking.recipe import Recipe
 from medlink.records import Mention
-from medlink.refinement.child import Moved, move_names, write_child, write_ranking
+from medlink.refinement.child import Moved, move_names, write_child
 from medlink.refinement.refine import Child, Lessons, refine
 from medlink.refinement.settings import Mode, RefineSettings
 from medlink.refinement.views import FullViews, SurfaceViews
@@ -92,7 +91,7 @@ def test_child_links_from_its_folder_as_in_memory(
     parts = read_parts(release.folder)
     assert parts.ranker is not None
     assert parts.ranker.weights == child.linker.ranker.weights
-    assert parts.settings.threshold == parent.threshold
+    assert parts.settings.threshold == child.linker.threshold
     assert release.memory is not None
 
 
@@ -119,7 +118,9 @@ def test_same_lessons_and_seed_make_the_same_child(parent: Linker, tmp_path: Pat
 def test_names_that_moved_little_keep_their_vectors(parent: Linker, tmp_path: Path) -> None:
     views = FullViews(parent, MODES[Mode.FULL])
     (tmp_path / "child").mkdir()
-    draft = write_child(parent, views, parent.ranker, tmp_path / "child")  # rounded otherwise, as good as unmoved
+    draft = write_child(
+        parent, views, parent.ranker, tmp_path / "child", threshold=0.4
+    )  # rounded otherwise, as good as unmoved
     near = [one.surface for one in TAUGHT]
     all_of_it, moved = move_names(draft, parent)
     assert moved.n_encoded == len(parent.lexicon.names)
@@ -143,18 +144,9 @@ def test_groups_of_names_that_moved_are_encoded_again(parent: Linker, tmp_path: 
     np.testing.assert_array_equal(vectors_of(nothing.linker)[1], vectors_of(parent)[1])
 
 
-def test_another_ranker_takes_the_place_of_the_one_in_the_folder(parent: Linker, tmp_path: Path) -> None:
-    child = refined(parent, QUICK.model_copy(update={"steps": 1}), tmp_path / "child").linker
-    assert child.ranker.weights != parent.ranker.weights
-    again = write_ranking(child, parent.ranker)
-    assert again.ranker is parent.ranker
-    with pytest.raises(SettingError, match="written"):
-        write_ranking(parent, parent.ranker)
-
-
 def test_surface_child_is_kept_in_eight_bits(parent: Linker, tmp_path: Path) -> None:
     views = SurfaceViews(parent, QUICK)
-    child = write_child(parent, views, parent.ranker, tmp_path)
+    child = write_child(parent, views, parent.ranker, tmp_path, threshold=0.4)
     assert isinstance(child.encoder, CombinedEncoder)
     near = child.encoder.encode(TEXTS) * parent.encoder.encode(TEXTS)
     np.testing.assert_allclose(near.sum(axis=1), 1, atol=1e-3)

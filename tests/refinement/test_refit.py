@@ -13,7 +13,7 @@ from medlink.linking.features import FEATURES
 from medlink.linking.linker import Linker
 from medlink.linking.recipe import Recipe
 from medlink.refinement.material import Ground
-from medlink.refinement.ranking import Rows, choice_loss, gather_rows, refit_ranker, standardise
+from medlink.refinement.ranking import Rows, choice_loss, gather_rows, refit_ranker, refit_threshold, standardise
 from medlink.refinement.settings import RefineSettings
 from medlink.refinement.signals import Signal
 from tests.refinement.tiny_teaching import (
@@ -92,6 +92,32 @@ def test_a_strong_prior_leaves_the_parent(prepared: Prepared) -> None:
     assert new.nil == pytest.approx(old.nil, abs=0.05)
     assert np.abs(np.subtract(free.linear, old.linear)).max() > 0.1
     assert (new.mean, new.scale, new.hidden, new.hidden_bias) == (old.mean, old.scale, old.hidden, old.hidden_bias)
+
+
+def graded(*answers: tuple[float, bool | None]) -> Rows:
+    """Wordings with one concept each, of a logit; ``None`` where the wording names no concept at all."""
+    values = torch.zeros(len(answers), len(FEATURES))
+    numbers = torch.arange(len(answers))
+    right = torch.tensor([bool(is_right) for _, is_right in answers])
+    raised = torch.tensor([logit for logit, _ in answers])
+    return Rows(values, right, numbers, numbers, raised, torch.ones(len(answers)))
+
+
+def test_threshold_is_refitted_for_the_best_f1(prepared: Prepared) -> None:
+    ranker = prepared.parent.ranker
+    zero = float(ranker.logits(np.zeros((1, len(FEATURES))))[0])
+
+    def logit(score: float) -> float:  # beside NIL alone
+        return log(score / (1 - score)) + ranker.weights.nil - zero
+
+    # Right from 0.3 on, wrong below: 0.25 or 0.3 part them, and 0.3 is nearer to 0.4.
+    parted = [(logit(score), score > 0.28) for score in (0.1, 0.2, 0.24, 0.32, 0.36, 0.9)]
+    assert refit_threshold(ranker, graded(*parted), 0.4) == 0.3
+    assert refit_threshold(ranker, graded(*parted), 0.25) == 0.25
+    # All are right: any threshold up to the least score is the best; the nearest is taken.
+    assert refit_threshold(ranker, graded(*((logit(0.33), True),) * 9), 0.4) == 0.3
+    # Nothing to gain.
+    assert refit_threshold(ranker, graded((logit(0.5), True), (logit(0.1), False)), 0.4) == 0.4
 
 
 WORDINGS = (
