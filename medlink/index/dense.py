@@ -81,6 +81,11 @@ class DenseIndex:
         """Numbers in a vector."""
         return self.vectors.width
 
+    @property
+    def is_approximate(self) -> bool:
+        """Whether there are too many vectors to look at all of them."""
+        return isinstance(self._searchers[0], ApproximateSearcher)
+
     def search(self, queries: NDArray[np.float32], k: int) -> Neighbours:
         """The ``k`` nearest names of each query with their cosines, the same whatever else is in the batch.
 
@@ -96,6 +101,8 @@ class DenseIndex:
             best, scores = best_rows(rows, self._cosines(queries[i], rows), k=k)
             found.rows[i, : len(best)] = best
             found.scores[i, : len(best)] = scores
+        if self.is_approximate:
+            self.vectors.forget()
         return found
 
     def _fetch(self, queries: NDArray[np.float32], n_wanted: int) -> NDArray[np.int64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from medlink.errors import SettingError
 from medlink.index.dense import DenseIndex
+from medlink.index.neighbours import Neighbours
 from medlink.index.ngrams import NgramIndex
 from medlink.index.vectors import NameVectors
 
@@ -54,6 +56,19 @@ class NameIndex:
         if not len(names):
             return self
         return NameIndex(self.ngrams.extended(names), self.dense.extended(vectors))
+
+    def search(self, queries: Sequence[str], vectors: NDArray[np.float32], k: int) -> tuple[Neighbours, Neighbours]:
+        """The ``k`` nearest names by their letters, of each query, and by their vectors, of each vector.
+
+        Among millions of names both are looked for at once, on two cores.
+
+        :param vectors: of all or some of the queries. *Shape:* (n_vectors, width).
+        """
+        if not self.dense.is_approximate:
+            return self.ngrams.search(queries, k), self.dense.search(vectors, k)
+        with ThreadPoolExecutor(1) as beside:
+            near = beside.submit(self.dense.search, vectors, k)
+            return self.ngrams.search(queries, k), near.result()
 
     def write(self, folder: Path) -> dict[str, str | int | float | bool]:
         """Writes both parts into an existing folder and returns the facts for its manifest."""

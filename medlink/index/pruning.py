@@ -128,7 +128,7 @@ def _promising(telling: Asked, block: Postings, n_wanted: int) -> NDArray[np.int
         near = cosines >= least
         rows, cosines = rows[near], cosines[near]
         rows = np.sort(rows[np.lexsort((rows, -cosines))[:n_wanted]])
-    return rows
+    return np.asarray(rows)
 
 
 def _add_up(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -73,6 +74,21 @@ class NameVectors:
             taken[here] = _beside([part[rows[here] - start] for part in parts])
             start += len(parts[0])
         return taken
+
+    def forget(self) -> None:
+        """Takes what was read of mapped files out of the process's memory; it is mapped again when it is asked for.
+
+        Around each row that is read the system maps what else of the file is cached, so that some thousand queries
+        would hold all of it.
+        """
+        if not hasattr(mmap, "MADV_DONTNEED"):
+            return
+        for part in (part for parts in self.blocks for part in parts):
+            base: object = part
+            while isinstance(base, np.ndarray):
+                base = base.base
+            if isinstance(base, mmap.mmap):
+                base.madvise(mmap.MADV_DONTNEED)
 
     def pieces(self) -> Iterator[NDArray[np.float32]]:
         """All vectors in their order, some thousand at a time, in single precision.

@@ -66,8 +66,7 @@ def find_names(
         if row is None or len(query) <= _LONGEST_ACRONYM or len(lexicon.postings(row)) > 1
     ]
     vectors = encoder.encode([queries[i] for i in asked])
-    near = index.dense.search(vectors, n_fetched)
-    alike = index.ngrams.search(queries, n_fetched)
+    alike, near = index.search(queries, vectors, n_fetched)
     places = {i: place for place, i in enumerate(asked)}
     matches = []
     for i, query in enumerate(queries):
