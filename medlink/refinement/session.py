@@ -21,6 +21,7 @@ from medlink.linking.corrections import Corrections
 from medlink.linking.linker import Linker
 from medlink.linking.recipe import Recipe
 from medlink.ontology.lexicon import Lexicon
+from medlink.refinement.beliefs import Beliefs, read_beliefs, write_beliefs
 from medlink.refinement.card import CardFacts, ReportCard, Trial, make_card
 from medlink.refinement.card_folder import write_card
 from medlink.refinement.checkpoint import Saving
@@ -116,13 +117,14 @@ def run_refinement(
     with meter.phase("load"):
         before, parent, origin = _load_linkers(recipe, study, parent_release, show_progress=show_progress)
     with meter.phase("weigh"):
-        suspicion, trust = _weigh(before, study, since)
+        beliefs = read_beliefs(parent_release.folder) if parent_release else Beliefs()
+        suspicion, trust = _weigh(before, study, since, beliefs)
     with tempfile.TemporaryDirectory(prefix="medlink-refine-") as temporary:
         draft = Path(temporary) / "child"
         draft.mkdir()
         child = refine(
             parent,
-            Lessons(study.training, since, {} if wishes.believe_all else trust),
+            Lessons(study.training, since, beliefs.trust_in(study.training) | ({} if wishes.believe_all else trust)),
             settings,
             draft,
             origin=origin,
@@ -147,6 +149,8 @@ def run_refinement(
             report = write_card(card, workspace.reports / f"{now:%Y%m%dT%H%M%SZ}")
             return Result(card, None, refusals, report, len(study.new))
         write_card(card, draft)
+        believed = {} if wishes.believe_all else trust
+        write_beliefs(beliefs.with_batch(suspicion.batch.tally, study.new, believed), draft)
         facts = _release_facts(settings, study, parent_release, parent, now)
         store = ReleaseStore(workspace.releases)
         release = store.create(lambda folder: shutil.copytree(draft, folder, dirs_exist_ok=True), facts)
@@ -213,9 +217,9 @@ def _load_linkers(
     return before, parent, _load_origin(shipped, release, lexicon, show_progress=show_progress) or parent
 
 
-def _weigh(before: Linker, study: _Study, since: int) -> tuple[Suspicion, dict[Place, float]]:
+def _weigh(before: Linker, study: _Study, since: int, beliefs: Beliefs) -> tuple[Suspicion, dict[Place, float]]:
     """What is thought of the new lessons to train on, and how far each new one, guarded ones too, is believed."""
-    suspicion = weigh_lessons(before, study.new)
+    suspicion = weigh_lessons(before, study.new, before=beliefs.tally)
     guarded = [lesson for lesson in study.guard if lesson.seq > since]
     trusts = (*suspicion.trust.tolist(), *weigh_lessons(before, guarded).trust.tolist())
     places = (lesson.place for lesson in (*study.new, *guarded))

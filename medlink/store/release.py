@@ -26,11 +26,12 @@ BASE = "base"
 ENCODER, RANKER, CONTEXT, SETTINGS = "encoder", "ranker.json", "context.json", "settings.json"
 ADAPTER = "adapter.safetensors"
 MEMORY, MEMORY_NOTES = "memory.safetensors", "memory.json"
+BELIEFS = "beliefs.json"
 CARD_JSON, CARD_MD, CARD_PNG = "card.json", "card.md", "card.png"
 _NEEDED = (ENCODER, RANKER, SETTINGS)
-_KNOWN = frozenset({*_NEEDED, CONTEXT, ADAPTER, MEMORY, MEMORY_NOTES, CARD_JSON, CARD_MD, CARD_PNG})
+_KNOWN = frozenset({*_NEEDED, CONTEXT, ADAPTER, MEMORY, MEMORY_NOTES, BELIEFS, CARD_JSON, CARD_MD, CARD_PNG})
 # What is kept beside, and changes no link.
-_SILENT = frozenset({MEMORY, MEMORY_NOTES, CARD_JSON, CARD_MD, CARD_PNG})
+_SILENT = frozenset({MEMORY, MEMORY_NOTES, BELIEFS, CARD_JSON, CARD_MD, CARD_PNG})
 
 ID = re.compile(r"r(\d{4,})-([0-9a-f]{8})")
 Mode: TypeAlias = Literal["surface", "adapter", "full"]

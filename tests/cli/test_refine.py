@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 
 from medlink.cli.main import main
 from medlink.cli.refine import EXIT_REFUSED, _settings
+from medlink.refinement.beliefs import read_beliefs
 from medlink.refinement.guard import is_guarded
 from medlink.refinement.memory import read_memory
 from medlink.refinement.settings import Mode, read_settings
@@ -236,6 +237,20 @@ def test_every_depth_makes_a_release(first: None, refine: Run, workspace: Worksp
 
 def test_refine_wants_a_mode_or_a_recipe(first: None, refine: Run) -> None:
     assert "the recipe says the mode" in refine("--mode", "full", code=1).output
+
+
+def test_what_is_thought_of_a_batch_passes_to_the_next_release(
+    first: None, refine: Run, annotate: Annotate, workspace: Workspace
+) -> None:
+    refine(*LENIENT)
+    (one,) = releases_of(workspace)
+    annotate(SECOND, TRAINED[10:])
+    refine(*LENIENT, go_on=True)
+    two = releases_of(workspace)[1]
+    before, after = read_beliefs(one.folder), read_beliefs(two.folder)
+    assert (before.tally.n, after.tally.n) == (6, 8)
+    assert after.doubts[: len(before.doubts)] == before.doubts
+    assert {doubt.place[0] for doubt in before.doubts} <= set(TRAINED[:6])
 
 
 def test_guard_corpus_needs_its_format(first: None, refine: Run) -> None:
