@@ -77,9 +77,12 @@ def refine(**options: Any) -> None:
     on the ontology's names, nothing changes, the report says why, and the exit status is 4. Otherwise it becomes the
     release that `medlink link` uses; `medlink releases rollback` takes it back, `medlink relink` brings what was linked
     before up to date.
+
+    Several GPUs, or machines, share --mode full under `accelerate launch --no_python medlink refine …`.
     """
     from medlink.refinement.gate import Budgets  # brings in torch, which --help does not need
-    from medlink.refinement.session import Wishes, run_refinement
+    from medlink.refinement.session import Wishes, run_refinement, share_refinement
+    from medlink.training.accelerator import find_processes
 
     wishes = Wishes(
         since=options["since"],
@@ -93,8 +96,14 @@ def refine(**options: Any) -> None:
     )
     settings = _settings(options["mode"], options["recipe_path"])
     recipe = replace(make_recipe(options), remembers=True)
+    processes = find_processes(recipe.device)
+    if not processes.is_first:
+        share_refinement(recipe, settings, wishes, processes)
+        return
     show_progress = sys.stderr.isatty() and not options["as_json"]
-    result = run_refinement(recipe, settings, wishes, now=datetime.now(UTC), show_progress=show_progress)
+    result = run_refinement(
+        recipe, settings, wishes, now=datetime.now(UTC), processes=processes, show_progress=show_progress
+    )
     _report(result, as_json=options["as_json"], dry_run=options["dry_run"])
     if result.refusals:
         raise SystemExit(EXIT_REFUSED)

@@ -18,6 +18,7 @@ from medlink.refinement.settings import Mode, RefineSettings
 from medlink.refinement.views import Views
 from medlink.training.guard import CollapseError
 from medlink.training.optimiser import Optimiser
+from medlink.training.processes import ALONE, Processes
 
 # Steps after which it is looked how far memory has drifted.
 _LOOK_EVERY = 10
@@ -44,6 +45,7 @@ def learn(
     settings: RefineSettings,
     *,
     checkpoint: Checkpoint | None = None,
+    processes: Processes = ALONE,
     show_progress: bool = False,
 ) -> tuple[Step, ...]:
     """Train the views in place; the bank's vectors follow them. The steps that were made.
@@ -56,6 +58,7 @@ def learn(
     :param bank: of mentions, whose items are places in ``material.wordings``.
     :param checkpoint: where the state is kept, to go on from; on a CPU bit for bit, as long as the number of threads
         is the same. Only of views without sparse gradients.
+    :param processes: that call this with the same material; the first one keeps the checkpoints.
     :raises CollapseError: when the loss is not finite any more.
     """
     n_new = int(material.new.sum())
@@ -63,16 +66,26 @@ def learn(
     if not n_steps:
         return ()
     course = _Course(views, material, bank, settings, n_steps)
-    if checkpoint and (state := checkpoint.begin()):
+    if checkpoint and (state := _begin(checkpoint, processes)):
         course.restore(state)
     with tqdm(total=n_steps, initial=course.n_done, desc="refining", unit="step", disable=not show_progress) as bar:
         while course.n_done < n_steps:
             course.advance()
-            if checkpoint and checkpoint.is_due(course.n_done):
+            if checkpoint and processes.is_first and checkpoint.is_due(course.n_done):
                 checkpoint.save(course.state())
             bar.update()
     bank.refresh(course.encode, max_drift=0.0, version=n_steps)
     return tuple(course.steps)
+
+
+def _begin(checkpoint: Checkpoint, processes: Processes) -> State | None:
+    """The state to go on from; what is there of another training is gone before the other processes look."""
+    if processes.is_first:
+        state = checkpoint.begin()
+        processes.wait()
+        return state
+    processes.wait()
+    return checkpoint.begin()
 
 
 class _Course:

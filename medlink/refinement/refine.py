@@ -5,22 +5,25 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from medlink.contrastive.memory_bank import MemoryBank
 from medlink.encoder.transformer import fastest_dtype
+from medlink.errors import SettingError
 from medlink.linking.linker import Linker
 from medlink.refinement.checkpoint import Checkpoint, Saving
 from medlink.refinement.child import Moved, move_names, write_child
 from medlink.refinement.cost import CostMeter
 from medlink.refinement.learning import Step, learn
 from medlink.refinement.lessons import Lesson, Place
-from medlink.refinement.material import Ground, gather_material
+from medlink.refinement.material import Ground, Material, gather_material
 from medlink.refinement.memory import Memory, fill_bank, take_notes, write_memory
 from medlink.refinement.ranking import gather_rows, refit_ranker, refit_threshold
 from medlink.refinement.settings import Mode, RefineSettings, Start
 from medlink.refinement.signals import Signal, gather_signals
 from medlink.refinement.views import AdapterViews, FullViews, SurfaceViews, Views
+from medlink.training.processes import ALONE, Processes
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,21 @@ class Child:
     moved: Moved
 
 
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a refinement runs on.
+
+    :param saving: where the state of a training of the transformer is kept, as that may take hours.
+    :param device: where tensors are trained; the transformer in the numbers that are fastest there.
+    :param processes: that share the training of the transformer.
+    """
+
+    saving: Saving | None = None
+    device: str = "cpu"
+    processes: Processes = ALONE
+    show_progress: bool = False
+
+
 def refine(
     parent: Linker,
     lessons: Lessons,
@@ -61,9 +79,7 @@ def refine(
     origin: Linker | None = None,
     memory: Memory | None = None,
     meter: CostMeter | None = None,
-    saving: Saving | None = None,
-    device: str = "cpu",
-    show_progress: bool = False,
+    means: Means = Means(),
 ) -> Child:
     """The child of a parent that has learned the lessons.
 
@@ -74,44 +90,87 @@ def refine(
         very lessons looks better on them than it is, and small changes would add up from release to release.
     :param memory: the parent's; what it holds already is not taken in again.
     :param meter: counts what the phases cost.
-    :param saving: where the state of a training of the transformer is kept, as that may take hours.
-    :param device: where tensors are trained; the transformer in the numbers that are fastest there.
     """
     meter, first = meter or CostMeter(), origin or parent
     start = first if settings.start is Start.ORIGIN else parent
-    since = lessons.since if start is parent else -1
-    with meter.phase("gather"):
-        signals = gather_signals(lessons.all, trust=lessons.trust)
-        ground = Ground.of(start, lessons.all, spare_lineage=settings.spare_lineage)
-        material = gather_material(start, ground, signals, settings, since=since, device=device)
-        bank = fill_bank(material, ground, signals, settings, memory)
-    with meter.phase("train"):
-        views = _views(start, settings, device)
-        checkpoint = None
-        if saving and settings.mode is Mode.FULL:
-            checkpoint = Checkpoint(saving, _hash_origin(start, signals, since, settings, memory))
-        steps = learn(views, material, bank, settings, checkpoint=checkpoint, show_progress=show_progress)
+    trained = train(start, lessons if start is parent else replace(lessons, since=-1), settings, memory, means, meter)
+    material, ground, signals = trained.material, trained.ground, trained.signals
     with meter.phase("rank"):
         ranker, threshold = parent.ranker, parent.threshold
         if settings.ranker and (rows := gather_rows(first, ground, signals)):
             ranker = refit_ranker(first.ranker, rows, settings)
             threshold = refit_threshold(ranker, rows, first.threshold)
     with meter.phase("encode"):
-        draft = write_child(start, views if steps else None, ranker, folder, threshold=threshold)
+        draft = write_child(start, trained.views if trained.steps else None, ranker, folder, threshold=threshold)
+        near = material.wordings.texts
         child, moved = move_names(
-            draft, start, max_drift=settings.max_drift, near=material.wordings.texts, show_progress=show_progress
+            draft, start, max_drift=settings.max_drift, near=near, show_progress=means.show_progress
         )
-    remembered = take_notes(bank, material, ground, signals)
+    remembered = take_notes(trained.bank, material, ground, signals)
     write_memory(folder, remembered)
-    return Child(child, remembered, steps, moved)
+    return Child(child, remembered, trained.steps, moved)
 
 
-def _views(parent: Linker, settings: RefineSettings, device: str) -> Views:
+@dataclass(frozen=True, slots=True, eq=False)
+class Trained:
+    """What was trained, and on what.
+
+    :param steps: that were made.
+    """
+
+    views: Views
+    steps: tuple[Step, ...]
+    bank: MemoryBank
+    material: Material
+    ground: Ground
+    signals: tuple[Signal, ...]
+
+
+def train(
+    start: Linker,
+    lessons: Lessons,
+    settings: RefineSettings,
+    memory: Memory | None,
+    means: Means,
+    meter: CostMeter,
+) -> Trained:
+    """The training of a refinement, in which every one of its processes takes part.
+
+    :raises SettingError: when several processes are to share what is quick alone.
+    """
+    if means.processes.n > 1 and settings.mode is not Mode.FULL:
+        raise SettingError(
+            "only the transformer's training is shared by processes", where="mode", expected="full", got=settings.mode
+        )
+    with meter.phase("gather"):
+        signals = gather_signals(lessons.all, trust=lessons.trust)
+        ground = Ground.of(start, lessons.all, spare_lineage=settings.spare_lineage)
+        material = gather_material(start, ground, signals, settings, since=lessons.since, device=means.device)
+        bank = fill_bank(material, ground, signals, settings, memory)
+    with meter.phase("train"):
+        views = _views(start, settings, means)
+        checkpoint = None
+        if means.saving and settings.mode is Mode.FULL:
+            checkpoint = Checkpoint(means.saving, _hash_origin(start, signals, lessons.since, settings, memory))
+        steps = learn(
+            views,
+            material,
+            bank,
+            settings,
+            checkpoint=checkpoint,
+            processes=means.processes,
+            show_progress=means.show_progress,
+        )
+    return Trained(views, steps, bank, material, ground, signals)
+
+
+def _views(parent: Linker, settings: RefineSettings, means: Means) -> Views:
+    device = means.device
     if settings.mode is Mode.SURFACE:
         return SurfaceViews(parent, settings, device=device)
     if settings.mode is Mode.ADAPTER:
         return AdapterViews(parent, settings, device=device)
-    return FullViews(parent, settings, device=device, dtype=fastest_dtype(device))
+    return FullViews(parent, settings, device=device, dtype=fastest_dtype(device), processes=means.processes)
 
 
 def _hash_origin(

@@ -38,14 +38,15 @@ from medlink.refinement.guard import (
 from medlink.refinement.lessons import Lesson, Place, take_lessons
 from medlink.refinement.measuring import measure
 from medlink.refinement.memory import Memory, read_memory
-from medlink.refinement.refine import Child, Lessons, refine
-from medlink.refinement.settings import RefineSettings
+from medlink.refinement.refine import Child, Lessons, Means, refine, train
+from medlink.refinement.settings import RefineSettings, Start
 from medlink.refinement.suspects import Suspicion, weigh_lessons
 from medlink.store.events import Entry
 from medlink.store.ledger import Ledger
 from medlink.store.release import BASE, Release, ReleaseFacts, open_release
 from medlink.store.releases import ReleaseStore
 from medlink.store.workspace import Workspace
+from medlink.training.processes import ALONE, Processes
 
 # A lesson less believed than this does not judge a child.
 _BELIEVED = 0.5
@@ -93,19 +94,102 @@ class Result:
 
 
 def run_refinement(
-    recipe: Recipe, settings: RefineSettings, wishes: Wishes, *, now: datetime, show_progress: bool = False
+    recipe: Recipe,
+    settings: RefineSettings,
+    wishes: Wishes,
+    *,
+    now: datetime,
+    processes: Processes = ALONE,
+    show_progress: bool = False,
 ) -> Result:
     """Learn what the ledger of the recipe's workspace has that its release has not.
 
     The release stays as it is; a child of it appears whole or not at all.
 
+    :param processes: of which this is the first; the others call :func:`share_refinement`.
     :raises SettingError: when there is nothing new to learn.
     """
     workspace, meter = Workspace(recipe.workspace), CostMeter()
-    parent_release = open_release(Path(recipe.release)) if recipe.release else None
+    ready = _make_ready(recipe, wishes, meter, show_progress=show_progress)
+    study, release, parent, trust = ready.study, ready.release, ready.parent, ready.trust
+    with tempfile.TemporaryDirectory(prefix="medlink-refine-") as temporary:
+        draft = Path(temporary) / "child"
+        draft.mkdir()
+        child = refine(
+            parent,
+            ready.lessons,
+            settings,
+            draft,
+            origin=ready.origin,
+            memory=_memory_of(release),
+            meter=meter,
+            means=_means(recipe, wishes, processes, show_progress=show_progress),
+        )
+        with meter.phase("judge"):
+            trial = _try(ready.before, child, study, trust, wishes, show_progress=show_progress)
+        refusals = (*_poisoned(ready.suspicion, wishes), *_over_budget(trial.judgement))
+        card = make_card(
+            _card_facts(settings, study, release, parent, now, trust),
+            trial,
+            parent.ontology or parent.lexicon,
+            cost=meter.total(),
+            suspicion=ready.suspicion,
+        )
+        shutil.rmtree(workspace.refining, ignore_errors=True)  # it is through
+        if refusals or wishes.dry_run:
+            report = write_card(card, workspace.reports / f"{now:%Y%m%dT%H%M%SZ}")
+            return Result(card, None, refusals, report, len(study.new))
+        write_card(card, draft)
+        write_beliefs(ready.beliefs_after, draft)
+        facts = _release_facts(settings, study, release, parent, now)
+        store = ReleaseStore(workspace.releases)
+        made = store.create(lambda folder: shutil.copytree(draft, folder, dirs_exist_ok=True), facts)
+    if wishes.promote:
+        store.promote(made.id)
+    report = tuple(path for path in (made.card, made.card_chart) if path)
+    return Result(card, made, (), report, len(study.new))
+
+
+def share_refinement(recipe: Recipe, settings: RefineSettings, wishes: Wishes, processes: Processes) -> None:
+    """A further process's part of :func:`run_refinement`: its share of the training; it writes and says nothing.
+
+    :raises SettingError: as there.
+    """
+    meter = CostMeter()
+    ready = _make_ready(recipe, wishes, meter, show_progress=False)
+    start = ready.origin if settings.start is Start.ORIGIN else ready.parent
+    lessons = ready.lessons if start is ready.parent else replace(ready.lessons, since=-1)
+    means = _means(recipe, wishes, processes, show_progress=False)
+    train(start, lessons, settings, _memory_of(ready.release), means, meter)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """All that a refinement begins with.
+
+    :param release: the parent; ``None`` for what ships.
+    :param before: the parent as it was before the new lessons; ``parent`` with them; ``origin`` what it descends from.
+    :param trust: how far each new lesson is believed.
+    :param beliefs_after: what is believed of annotators when this batch is learned.
+    """
+
+    study: _Study
+    release: Release | None
+    before: Linker
+    parent: Linker
+    origin: Linker
+    suspicion: Suspicion
+    trust: Mapping[Place, float]
+    lessons: Lessons
+    beliefs_after: Beliefs
+
+
+def _make_ready(recipe: Recipe, wishes: Wishes, meter: CostMeter, *, show_progress: bool) -> _Ready:
+    workspace = Workspace(recipe.workspace)
+    release = open_release(Path(recipe.release)) if recipe.release else None
     with meter.phase("read"):
         entries = _read_entries(workspace)
-        since = wishes.since if wishes.since is not None else _learned_until(parent_release)
+        since = wishes.since if wishes.since is not None else _learned_until(release)
         study = _study(recipe, entries, wishes.policy, since)
     if not study.new:
         raise SettingError(
@@ -115,49 +199,20 @@ def run_refinement(
             got="none",
         )
     with meter.phase("load"):
-        before, parent, origin = _load_linkers(recipe, study, parent_release, show_progress=show_progress)
+        before, parent, origin = _load_linkers(recipe, study, release, show_progress=show_progress)
     with meter.phase("weigh"):
-        beliefs = read_beliefs(parent_release.folder) if parent_release else Beliefs()
+        beliefs = read_beliefs(release.folder) if release else Beliefs()
         suspicion, trust = _weigh(before, study, since, beliefs)
-    with tempfile.TemporaryDirectory(prefix="medlink-refine-") as temporary:
-        draft = Path(temporary) / "child"
-        draft.mkdir()
-        child = refine(
-            parent,
-            Lessons(study.training, since, beliefs.trust_in(study.training) | ({} if wishes.believe_all else trust)),
-            settings,
-            draft,
-            origin=origin,
-            memory=_memory_of(parent_release),
-            meter=meter,
-            saving=Saving(workspace.refining, resume=wishes.resume),
-            device=recipe.device,
-            show_progress=show_progress,
-        )
-        with meter.phase("judge"):
-            trial = _try(before, child, study, trust, wishes, show_progress=show_progress)
-        refusals = (*_poisoned(suspicion, wishes), *_over_budget(trial.judgement))
-        card = make_card(
-            _card_facts(settings, study, parent_release, parent, now, trust),
-            trial,
-            parent.ontology or parent.lexicon,
-            cost=meter.total(),
-            suspicion=suspicion,
-        )
-        shutil.rmtree(workspace.refining, ignore_errors=True)  # it is through
-        if refusals or wishes.dry_run:
-            report = write_card(card, workspace.reports / f"{now:%Y%m%dT%H%M%SZ}")
-            return Result(card, None, refusals, report, len(study.new))
-        write_card(card, draft)
-        believed = {} if wishes.believe_all else trust
-        write_beliefs(beliefs.with_batch(suspicion.batch.tally, study.new, believed), draft)
-        facts = _release_facts(settings, study, parent_release, parent, now)
-        store = ReleaseStore(workspace.releases)
-        release = store.create(lambda folder: shutil.copytree(draft, folder, dirs_exist_ok=True), facts)
-    if wishes.promote:
-        store.promote(release.id)
-    report = tuple(path for path in (release.card, release.card_chart) if path)
-    return Result(card, release, (), report, len(study.new))
+    believed: Mapping[Place, float] = {} if wishes.believe_all else trust
+    lessons = Lessons(study.training, since, {**beliefs.trust_in(study.training), **believed})
+    after = beliefs.with_batch(suspicion.batch.tally, study.new, believed)
+    return _Ready(study, release, before, parent, origin, suspicion, trust, lessons, after)
+
+
+def _means(recipe: Recipe, wishes: Wishes, processes: Processes, *, show_progress: bool) -> Means:
+    saving = Saving(Workspace(recipe.workspace).refining, resume=wishes.resume)
+    device = str(processes.device) if processes.n > 1 else recipe.device
+    return Means(saving, device, processes, show_progress)
 
 
 @dataclass(frozen=True, slots=True)

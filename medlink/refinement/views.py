@@ -26,6 +26,7 @@ from medlink.errors import SettingError
 from medlink.linking.linker import Linker
 from medlink.linking.remembering import without_memory
 from medlink.refinement.settings import Mode, RefineSettings
+from medlink.training.processes import ALONE, Processes, SharedCache
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -171,14 +172,22 @@ class FullViews:
     """The transformer's upper layers are trained; the surface tower's part stands beside it, the adapter behind it.
 
     More texts than ``settings.chunk_size`` are encoded without their graph, chunk by chunk, and again for their
-    gradients (:class:`medlink.contrastive.grad_cache.GradCache`), so that a chunk is all that has to fit.
+    gradients (:class:`medlink.contrastive.grad_cache.GradCache`), so that a chunk is all that has to fit. Several
+    processes encode a share each (:class:`medlink.training.processes.SharedCache`).
 
     :param dtype: of the forward and backward pass, ``float32`` or ``bfloat16``; the weights stay float32.
+    :param processes: that train these views, all of them with the same texts in the same order.
     :raises SettingError: when the encoder has no transformer.
     """
 
     def __init__(
-        self, parent: Linker, settings: RefineSettings, *, device: str = "cpu", dtype: str = "float32"
+        self,
+        parent: Linker,
+        settings: RefineSettings,
+        *,
+        device: str = "cpu",
+        dtype: str = "float32",
+        processes: Processes = ALONE,
     ) -> None:
         encoder = parent.encoder
         semantic = without_memory(encoder.semantic if isinstance(encoder, CombinedEncoder) else encoder)
@@ -192,7 +201,9 @@ class FullViews:
         # Dropout would move the vectors of names that nothing is to be learned about.
         self.tower.eval()
         self._span, self._chunk_size = encoder.towers[-1], settings.chunk_size
-        self._cache = GradCache[list[str]](self.tower, chunk_size=settings.chunk_size)
+        cache = GradCache[list[str]](self.tower, chunk_size=settings.chunk_size)
+        self._cache = cache if processes.n == 1 else SharedCache(cache, processes)
+        self._processes = processes
         given = (parent.adapter.w_in, parent.adapter.w_out) if parent.adapter else ()
         self._adapter = tuple(torch.from_numpy(weights.copy()).to(device) for weights in given)
 
@@ -213,7 +224,8 @@ class FullViews:
 
     def key(self, texts: Texts) -> Tensor:
         """See :class:`Views`."""
-        fits = len(texts) <= self._chunk_size
+        is_shared = self._processes.n > 1 and len(texts) >= self._processes.n
+        fits = not is_shared and len(texts) <= self._chunk_size
         pooled = self.tower(texts.texts) if fits else self._cache(list(texts.texts))
         unit = F.normalize(pooled, dim=1)
         return torch.cat((texts.vectors[:, : self._span.start], sqrt(self._span.share) * unit), dim=1)
@@ -222,6 +234,7 @@ class FullViews:
         """See :class:`Views`."""
         loss.backward()  # type: ignore[no-untyped-call]
         self._cache.backward()
+        self._processes.sum_gradients(self.dense)
 
     def save(self, folder: Path) -> None:
         """Write the transformer as it is now."""

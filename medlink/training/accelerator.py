@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 from medlink.errors import SettingError
 from medlink.extras import import_extra
-from medlink.training.processes import Processes
+from medlink.training.processes import ALONE, Processes
 
 
 def join_processes(device: str) -> Processes:
@@ -20,3 +22,8 @@ def join_processes(device: str) -> Processes:
             "this machine has no such device", where="device", expected=f"cpu or {accelerator.device.type}", got=device
         )
     return Processes(accelerator.process_index, accelerator.num_processes, accelerator.device)
+
+
+def find_processes(device: str) -> Processes:
+    """As :func:`join_processes`, where ``accelerate launch`` or torchrun started several; else this one alone."""
+    return join_processes(device) if int(os.environ.get("WORLD_SIZE", "1")) > 1 else ALONE

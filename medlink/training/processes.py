@@ -86,6 +86,10 @@ class Processes:
         return torch.sparse_coo_tensor(indices, self.gather(values, counts), gradient.shape, check_invariants=False)
 
 
+#: The processes of a training that runs in this one alone.
+ALONE = Processes()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Call:
     """One call: what this process encoded, what all did, and where the former stands in the latter."""

@@ -67,7 +67,7 @@ from medlink.refinement.guard import correction_cases, lesson_cases, ontology_ca
 from medlink.refinement.lessons import Lesson, take_lessons
 from medlink.refinement.measuring import measure
 from medlink.refinement.memory import Memory
-from medlink.refinement.refine import Lessons, refine
+from medlink.refinement.refine import Lessons, Means, refine
 from medlink.refinement.settings import Mode, RefineSettings, Start
 from medlink.store.events import Entry, Event
 from medlink.store.workspace import default_workspace_root
@@ -357,7 +357,7 @@ def learn(case: Case, arm: Arm, state: Learned, entries: Sequence[Entry], since:
             origin=with_corrections(case.base, corrections_of(mine)),
             memory=None if arm.anew or arm.forgets else state.memory,
             meter=meter,
-            device=arm.device,
+            means=Means(device=arm.device),
         )
         linker = _kept(child.linker)
     seconds = time.monotonic() - started

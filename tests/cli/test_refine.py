@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from safetensors.torch import load_file
 
 from medlink.cli.main import main
 from medlink.cli.refine import EXIT_REFUSED, _settings
@@ -26,6 +27,7 @@ from medlink.store.release import Release
 from medlink.store.releases import ReleaseStore
 from medlink.store.workspace import Workspace
 from tests.conftest import TINY_OBO
+from tests.together import run_together
 
 Run = Callable[..., Result]
 # Wording, what it means, what had been proposed.
@@ -298,3 +300,28 @@ def test_refinement_that_is_killed_leaves_the_workspace_whole_and_goes_on(
     resumed, whole = releases_of(workspace)
     assert resumed.id[-8:] == whole.id[-8:], "the same content as one that was not cut off"
     assert not workspace.refining.exists()
+
+
+@pytest.mark.slow
+def test_two_processes_refine_as_one_does(
+    first: None, refine: Run, pair_folder: Path, workspace: Workspace, tmp_path: Path
+) -> None:
+    settings = 'mode = "full"\nsteps = 4\nlearning_rate = 1e-3'
+    refine(*LENIENT, "--no-promote", settings=settings)
+    options = ["--ontology", TINY_OBO, "--recipe", tmp_path / "quick.toml", "--encoder", pair_folder]
+    command = ["-c", "from medlink.cli.main import main; main()", "refine", *LENIENT, "--no-promote", "--json"]
+    spoken, silent = run_together([*command, *map(str, (*options, "--workspace", workspace.root))])
+    alone, together = releases_of(workspace)
+    assert json.loads(spoken)["release"] == together.id
+    assert silent == ""
+    ours, theirs = (load_file(one.folder / "encoder" / "semantic" / "model.safetensors") for one in (alone, together))
+    torch.testing.assert_close(theirs, ours, atol=2e-5, rtol=1e-3)
+    shipped = load_file(pair_folder / "semantic" / "model.safetensors")
+    assert any(not torch.equal(weights, shipped[name]) for name, weights in theirs.items())
+
+
+@pytest.mark.slow
+def test_what_is_quick_alone_is_not_shared(first: None, pair_folder: Path, workspace: Workspace) -> None:
+    command = ["-c", "from medlink.cli.main import main; main()", "refine", "--ontology", TINY_OBO]
+    with pytest.raises(AssertionError, match="only the transformer's training"):
+        run_together([*map(str, (*command, "--encoder", pair_folder, "--workspace", workspace.root))])

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,10 +17,9 @@ from torch import nn
 from medlink.contrastive.grad_cache import GradCache
 from medlink.errors import SettingError
 from medlink.training.processes import Processes, SharedCache
+from tests.together import run_together
 from tests.training import work_shared
 from tests.training.conftest import journal
-
-ROOT = Path(__file__).parents[2]
 
 
 @given(n=st.integers(1, 9), n_items=st.integers(0, 40))
@@ -64,29 +59,7 @@ def outcomes(still_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     """The folders of one process alone, and of two."""
     alone, together = tmp_path_factory.mktemp("alone"), tmp_path_factory.mktemp("together")
     work_shared.main(still_encoder, alone)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
-    if sys.platform == "linux":
-        shared["GLOO_SOCKET_IFNAME"] = "lo"  # else gloo asks for the address of the machine's name
-    command = [sys.executable, "-m", "tests.training.work_shared", str(still_encoder), str(together)]
-    workers = [
-        subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env={**os.environ, **shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    try:
-        errors = [worker.communicate(timeout=240)[1] for worker in workers]
-    finally:
-        for worker in workers:
-            worker.kill()
-    assert [worker.returncode for worker in workers] == [0, 0], "\n".join(errors)
+    run_together(["-m", "tests.training.work_shared", str(still_encoder), str(together)])
     yield alone, together
 
 
