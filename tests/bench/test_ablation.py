@@ -88,6 +88,7 @@ def test_ablation_trains_anew_with_another_budget(start: Start, results: Path) -
     assert [row["steps"] for row in lines(results)] == [1, 2]
 
 
+@pytest.mark.slow
 def test_losses_that_are_one_with_one_pair_a_concept_give_one_figure(start: Start, results: Path) -> None:
     names = ("--only", "n_pair", "--only", "synonym_marginalisation")
     assert start("--steps", "3", "--batch-size", "8", "--learning-rate", "0.003", *names) == 0
@@ -126,6 +127,7 @@ def test_interval_is_that_of_a_bootstrap_over_names() -> None:
     assert interval(0.7, 200) == pytest.approx(np.percentile(drawn, [2.5, 97.5]), abs=0.01)
 
 
+@pytest.mark.slow
 def test_bench_leaves_torch_threads_alone(start: Start) -> None:
     before = torch.get_num_threads()
     assert start("--steps", "1", "--batch-size", "8", "--only", "no training") == 0

@@ -147,6 +147,7 @@ def test_dry_run_makes_no_release(first: None, refine: Run, workspace: Workspace
     assert f"Wrote {report / 'card.md'}" in output
 
 
+@pytest.mark.slow
 def test_json_is_all_that_is_printed(first: None, refine: Run, workspace: Workspace) -> None:
     facts = json.loads(refine(*LENIENT, "--json").stdout)
     (release,) = releases_of(workspace)
@@ -213,6 +214,7 @@ def test_second_refinement_goes_on_from_the_first(
     assert "8 lessons were new" in since
 
 
+@pytest.mark.slow
 def test_poisoned_batch_is_refused_and_the_annotator_named(
     first: None, annotate: Annotate, refine: Run, workspace: Workspace
 ) -> None:
@@ -241,6 +243,7 @@ def test_refine_wants_a_mode_or_a_recipe(first: None, refine: Run) -> None:
     assert "the recipe says the mode" in refine("--mode", "full", code=1).output
 
 
+@pytest.mark.slow
 def test_what_is_thought_of_a_batch_passes_to_the_next_release(
     first: None, refine: Run, annotate: Annotate, workspace: Workspace
 ) -> None:

@@ -195,6 +195,7 @@ def test_json_with_any_value_anywhere(
     check(place / name, format)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["prodigy", "label-studio", "medcattrainer", "doccano", "bioc-json"])
 def test_every_part_of_a_record_may_be_anything(
     format: str, exports: dict[str, tuple[str, bytes]], place: Path

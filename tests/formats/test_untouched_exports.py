@@ -24,6 +24,7 @@ def _core(span: Annotation | Link) -> tuple[int, int]:
     return start, start + len(core)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", FORMATS)
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(linked=linked_documents("note"))

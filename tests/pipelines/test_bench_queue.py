@@ -25,6 +25,7 @@ CORPUS = """1|t|Spell and renal cyst.
 """
 
 
+@pytest.mark.slow
 def test_bench_prints_appends_and_draws(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

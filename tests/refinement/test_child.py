@@ -63,6 +63,7 @@ def test_only_the_tower_that_changed_is_encoded_again(
         assert child.linker.index is parent.index
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", list(Mode))
 def test_child_links_from_its_folder_as_in_memory(
     parent: Linker, pair_recipe: Recipe, tmp_path: Path, mode: Mode

@@ -55,6 +55,7 @@ def test_every_objective_but_the_generic_one_has_a_recipe() -> None:
     assert all(read_recipe(path).objective.name == TOWERS.get(path.stem, path.stem) for path in RECIPES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["transformer", "surface"])
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_train_runs_every_recipe(
@@ -147,6 +148,7 @@ def test_train_resumed_equals_uninterrupted(
     assert one_log == other_log
 
 
+@pytest.mark.slow
 def test_train_takes_up_the_neighbourhoods_that_were_mined(start: Start, tmp_path: Path) -> None:
     changes = {"encoder": SURFACE, "data": {"mine_at": [1], "n_group": 2}, "train": {"steps": 2}}
     start(tmp_path / "out", changes)
@@ -206,6 +208,7 @@ def test_train_in_bfloat16_learns_in_float32_weights(start: Start, tmp_path: Pat
     assert {tensor.dtype for tensor in weights(tmp_path / "out").values()} == {torch.float32}
 
 
+@pytest.mark.slow
 def test_train_stops_early_without_a_gain(start: Start, tmp_path: Path) -> None:
     still = {"steps": 50, "learning_rate": 0.0, "head_rate": 0.0, "evaluate_every": 1, "patience": 3}
     summary = start(tmp_path / "out", {"train": still})
@@ -249,6 +252,7 @@ def test_train_refuses_to_freeze_everything(start: Start, tmp_path: Path) -> Non
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_train_refuses_a_folder_in_use_and_another_recipe(start: Start, tmp_path: Path) -> None:
     start(tmp_path / "out", {})
     with pytest.raises(SettingError, match="holds a training already"):
@@ -257,6 +261,7 @@ def test_train_refuses_a_folder_in_use_and_another_recipe(start: Start, tmp_path
         start(tmp_path / "out", {"train": {"seed": 1}}, resume=True)
 
 
+@pytest.mark.slow
 def test_train_refuses_to_resume_from_other_ontologies(start: Start, tiny_lexicon: Lexicon, tmp_path: Path) -> None:
     start(tmp_path / "out", {})
     stored = Recipe.model_validate_json((tmp_path / "out" / "recipe.json").read_text(encoding="utf-8"))
