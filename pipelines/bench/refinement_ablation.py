@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +86,8 @@ def measure_row(case: Case, taught: Taught, changes: Mapping[str, Any] | None, s
         settings = RefineSettings(seed=seed, **changes)
         with tempfile.TemporaryDirectory() as folder:
             child = refine(parent, Lessons(taught.lessons, since=-1), settings, Path(folder)).linker
-        figures = {"cpu_s": round(time.process_time() - begun, 1), **accuracies(case, child)}
+        cpu_s = round(time.process_time() - begun, 1)
+        figures = {"cpu_s": cpu_s, **accuracies(case, replace(child, settings=parent.settings))}
     return figures
 
 
