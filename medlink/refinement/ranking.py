@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from medlink.linking.candidates import NameMatches
-from medlink.linking.features import Features, describe_matches
+from medlink.linking.features import FEATURES, Features, describe_matches
 from medlink.linking.linker import Linker
 from medlink.linking.ranker import WIDEST, Ranker, Weights, raise_own_names
 from medlink.refinement.material import Ground
@@ -24,6 +24,7 @@ _N_STEPS = 100
 _RATE = 0.03
 _THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 20))
 _LEAST_GAIN = 1e-3
+_KNOWN = FEATURES.index("known")
 
 
 class Choices(Protocol):
@@ -104,11 +105,13 @@ def refit_ranker(ranker: Ranker, rows: Rows, settings: RefineSettings) -> Ranker
     """The ranker of greatest likelihood, with a Gaussian prior around the weights of the one given.
 
     Each feature's linear weight, the logit of NIL and the scale of all that the one given says are free; with n
-    wordings the prior counts as ``settings.prior`` / n times the sum of their squared changes.
+    wordings the prior counts as ``settings.prior`` / n times the sum of their squared changes. Wordings whose concept
+    no other document names count ``settings.fresh_weight`` times.
 
     :param ranker: the one that the rows were gathered with.
     """
     weights = ranker.weights
+    rows = _with_fresh_ones(rows, settings.fresh_weight)
     z = standardise(rows.values, weights)
     given = torch.from_numpy(ranker.logits(rows.values.numpy().astype(np.float64))).float()
     change = torch.zeros(z.shape[1], requires_grad=True)
@@ -159,6 +162,13 @@ def _answers(ranker: Ranker, rows: Rows) -> tuple[Tensor, Tensor]:
     masses = torch.exp(ranker.weights.nil - top).index_add(0, query, torch.exp(best - top[query]))
     is_right = torch.zeros(len(rows.weight)).index_add(0, query, ((best == top[query]) & right).float()) > 0
     return 1 / masses, is_right
+
+
+def _with_fresh_ones(rows: Rows, weight: float) -> Rows:
+    """The rows with another weight of wordings that mean a concept which nobody has confirmed."""
+    is_fresh = rows.right & (rows.values[:, _KNOWN] == 0)
+    fresh = torch.zeros(len(rows.weight)).index_add(0, rows.query, is_fresh.float()) > 0
+    return replace(rows, weight=torch.where(fresh, weight * rows.weight, rows.weight))
 
 
 def standardise(values: Tensor, weights: Weights) -> Tensor:

@@ -67,7 +67,8 @@ class RefineSettings(BaseModel):
     :param chunk_size: texts that the transformer sees at once, with cached gradients; ``full`` only.
     :param max_drift: cosine distance by which a name may have moved and keep its vector; ``full`` only.
     :param ranker: whether ranker and threshold are refitted; ``prior`` is the strength by which the ranker stays what
-        it was, in annotated wordings.
+        it was, in annotated wordings; ``fresh_weight`` what a wording counts whose concept no other document names.
+        More than 1 spares concepts that nobody has corrected, at the expense of wordings never seen.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -104,6 +105,7 @@ class RefineSettings(BaseModel):
     max_drift: float = Field(default=0.0, ge=0)
     ranker: bool = True
     prior: float = Field(default=50.0, gt=0)
+    fresh_weight: float = Field(default=1.0, gt=0)
     seed: int = 0
 
     def count_steps(self, n_new: int, n_old: int) -> int:

@@ -58,6 +58,7 @@ ROWS: Mapping[str, Mapping[str, Any]] = {
     "memory of 2048": {"capacity": 2048},
     "memory never fresh": {"refresh": math.inf},
     "memory always fresh": {"refresh": 0.0},
+    "fresh concepts count 3": {"fresh_weight": 3.0},
 }
 
 

@@ -120,6 +120,25 @@ def test_threshold_is_refitted_for_the_best_f1(prepared: Prepared) -> None:
     assert refit_threshold(ranker, graded((logit(0.5), True), (logit(0.1), False)), 0.4) == 0.4
 
 
+def test_wordings_of_concepts_that_nobody_else_names_may_count_more(prepared: Prepared) -> None:
+    rows = gather_rows(prepared.parent, prepared.ground, prepared.signals)
+    assert rows is not None
+    known = rows.values[:, FEATURES.index("known")] > 0
+    fresh = {
+        int(query)
+        for query, right, is_known in zip(rows.query, rows.right, known, strict=True)
+        if right and not is_known
+    }
+    assert 0 < len(fresh) < len(rows.weight)
+    by_hand = replace(
+        rows, weight=torch.tensor([5.0 if i in fresh else 1.0 for i in range(len(rows.weight))]) * rows.weight
+    )
+    ranker = prepared.parent.ranker
+    ours = refit_ranker(ranker, rows, RefineSettings(prior=1.0, fresh_weight=5.0)).weights
+    assert ours == refit_ranker(ranker, by_hand, RefineSettings(prior=1.0)).weights
+    assert ours != refit_ranker(ranker, rows, RefineSettings(prior=1.0)).weights
+
+
 WORDINGS = (
     "leaking mitral valve",
     "mitral leak",
