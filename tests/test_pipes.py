@@ -193,6 +193,7 @@ def release_of(nlp: Language) -> str:
     return release
 
 
+@pytest.mark.slow
 def test_component_links_with_the_current_release_unless_told_otherwise(own: dict[str, Any], pair_folder: Path) -> None:
     assert release_of(with_component(own)).startswith("r0002-")
     assert release_of(with_component(own | {"release": "r0001"})).startswith("r0001-")
@@ -226,6 +227,7 @@ def test_unpacked_release_goes_with_its_component(own: dict[str, Any]) -> None:
     assert not folder.exists()
 
 
+@pytest.mark.slow
 def test_factories_are_found_through_their_entry_points() -> None:
     names = [entry.name for entry in entry_points(group="spacy_factories") if entry.name.startswith("medlink")]
     code = f"import spacy; nlp = spacy.blank('en'); [nlp.add_pipe(name) for name in {names}]; print(nlp.pipe_names)"

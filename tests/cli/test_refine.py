@@ -133,6 +133,7 @@ def test_refine_makes_a_release_and_promotes_it(first: None, refine: Run, worksp
     assert not workspace.refining.exists()
 
 
+@pytest.mark.slow
 def test_no_promote_leaves_the_current_release(first: None, refine: Run, workspace: Workspace) -> None:
     refine(*LENIENT, "--no-promote")
     assert len(releases_of(workspace)) == 1
@@ -157,6 +158,7 @@ def test_json_is_all_that_is_printed(first: None, refine: Run, workspace: Worksp
     assert set(facts["seconds"]) == {"read", "load", "weigh", "gather", "train", "encode", "rank", "judge"}
 
 
+@pytest.mark.slow
 def test_refused_batch_leaves_the_parent_and_says_why(
     first: None, annotate: Annotate, refine: Run, workspace: Workspace
 ) -> None:
@@ -172,6 +174,7 @@ def test_refused_batch_leaves_the_parent_and_says_why(
     assert f"Wrote {report / 'card.json'}" in output
 
 
+@pytest.mark.slow
 def test_nothing_new_is_an_error(first: None, refine: Run, workspace: Workspace) -> None:
     refine(*LENIENT)
     output = refine(go_on=True, code=1).output

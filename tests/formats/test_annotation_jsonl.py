@@ -83,6 +83,7 @@ def read_csv(text: str | bytes) -> list[Annotation | Rejected]:
     return read(read_annotation_csv, text if isinstance(text, bytes) else text.encode())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("write", "reader"),
     [(write_annotation_jsonl, read_annotation_jsonl), (write_annotation_csv, read_annotation_csv)],

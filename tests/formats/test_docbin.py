@@ -28,6 +28,7 @@ def _read(*linked: LinkedDocument) -> list[Doc]:
     return list(DocBin().from_bytes(_write(*linked)).get_docs(Vocab()))
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(linked=linked_documents())
 def test_write_docbin_loses_no_mention(linked: LinkedDocument) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import re
 
+import pytest
 from hypothesis import given, settings
 
 from medlink.formats.html_page import note_view, write_html
@@ -31,6 +32,7 @@ def _read(*linked: LinkedDocument) -> Page:
     return read_html(_write(*linked))
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(linked=linked_documents())
 def test_write_html_highlights_every_mention_of_any_text(linked: LinkedDocument) -> None:

@@ -137,6 +137,7 @@ def test_budgets_refuse_percents() -> None:
         Budgets(max_loss=2)
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.booleans(), st.floats(0, 1)), min_size=1, max_size=30), st.randoms())
 def test_judge_does_not_depend_on_the_order_of_the_cases(rows: list[tuple[bool, bool, float]], random: object) -> None:

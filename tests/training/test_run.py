@@ -73,6 +73,7 @@ def test_train_runs_every_recipe(
     assert load_encoder(summary.encoder).encode(["seizure"]).shape == (1, 32)
 
 
+@pytest.mark.slow
 def test_train_lowers_the_loss_and_raises_dev_accuracy(start: Start, tmp_path: Path) -> None:
     changes = {"train": {"steps": 40, "learning_rate": 3e-3, "evaluate_every": 10}, "data": {"augmented": 0.0}}
     summary = start(tmp_path / "out", changes)
@@ -84,6 +85,7 @@ def test_train_lowers_the_loss_and_raises_dev_accuracy(start: Start, tmp_path: P
     assert journal(tmp_path / "out", "summary")[0]["best_accuracy"] == summary.best_accuracy
 
 
+@pytest.mark.slow
 def test_train_carries_synonyms_of_a_surface_tower_over_to_names_not_seen(tmp_path: Path) -> None:
     recipe = check_recipe(
         {
@@ -238,6 +240,7 @@ def test_train_stops_when_the_representation_collapses(start: Start, tmp_path: P
     assert (tmp_path / "out" / "curves.png").exists()
 
 
+@pytest.mark.slow
 def test_train_leaves_frozen_layers_as_they_are(start: Start, encoder_folder: Path, tmp_path: Path) -> None:
     start(tmp_path / "out", {"encoder": {"frozen": 2}, "data": {"dev_share": 0.0}})
     before, after = load_file(encoder_folder / "model.safetensors"), weights(tmp_path / "out")
