@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from medlink.curation.adjudication import decide_spans
 from medlink.linking.corrections import Corrections
@@ -40,6 +39,7 @@ from pipelines.bench.retroactive import (
     measure_other,
     with_corrections,
 )
+from pipelines.bench.retroactive_report import document_interval
 
 ALIASES = "aliases only"
 ROWS: Mapping[str, Mapping[str, Any]] = {
@@ -101,20 +101,12 @@ def accuracies(case: Case, linker: Linker) -> dict[str, Any]:
     for name, chosen in case.subsets.items():
         if chosen.any():
             figures[name] = round(float(right[chosen].mean()), 4)
-            figures[f"{name} ci"] = interval(right[chosen], documents[chosen])
+            low, high = document_interval(right[chosen].astype(np.float64), documents[chosen])
+            figures[f"{name} interval"] = f"{low:.3f} {high:.3f}"
             figures[f"{name} n"] = int(chosen.sum())
     if case.other:
         figures["other ontology"] = round(float(np.mean([answer == "1" for answer in measure_other(case, linker)])), 4)
     return figures
-
-
-def interval(right: NDArray[np.bool_], documents: NDArray[np.str_]) -> str:
-    """The 95 % interval of the mean by a bootstrap of documents."""
-    _, places = np.unique(documents, return_inverse=True)
-    hits, sizes = np.bincount(places, right), np.bincount(places)
-    drawn = np.random.default_rng(0).integers(0, len(sizes), (1000, len(sizes)))
-    low, high = np.percentile(hits[drawn].sum(axis=1) / sizes[drawn].sum(axis=1), [2.5, 97.5])
-    return f"{low:.3f} {high:.3f}"
 
 
 def main() -> None:

@@ -108,11 +108,11 @@ def _figures(
             value = last.right[chosen]
             line[name] = round(float(value.mean()), 4)
             line[f"{name} n"] = int(chosen.sum())
-            line[f"{name} interval"] = _interval(value, documents[chosen])
+            line[f"{name} interval"] = document_interval(value, documents[chosen])
             if base is not None and arm != BASELINE:
                 gain = value - base.right[chosen]
                 line[f"{name} gain"] = round(float(gain.mean()), 4)
-                line[f"{name} gain interval"] = _interval(gain, documents[chosen])
+                line[f"{name} gain interval"] = document_interval(gain, documents[chosen])
         if last.other is not None:
             line[OTHER] = round(float(last.other.mean()), 4)
             line[f"{OTHER} n"] = len(last.other)
@@ -165,7 +165,8 @@ def _draw(curves: Mapping[str, Sequence[Point]], subsets: Mapping[str, NDArray[n
     figure.savefig(path, format="png")
 
 
-def _interval(values: NDArray[np.float64], documents: NDArray[np.str_]) -> tuple[float, float]:
+def document_interval(values: NDArray[np.float64], documents: NDArray[np.str_]) -> tuple[float, float]:
+    """The 95 % interval of the mean by a bootstrap of documents."""
     samples = resample_means(values[:, None], documents.tolist(), np.ones(len(values)), seed=0)[:, 0]
     low, high = np.percentile(samples, [2.5, 97.5]).tolist()
     return round(low, 4), round(high, 4)

@@ -14,7 +14,8 @@ from medlink.linking.recipe import Recipe
 from medlink.linking.remembering import RememberingEncoder
 from medlink.linking.settings import LinkerSettings
 from medlink.records import Mention
-from medlink.refinement.settings import Mode
+from medlink.refinement.settings import Mode, RefineSettings
+from pipelines.bench.refinement_ablation import ROWS, measure_row, teach
 from pipelines.bench.retroactive import (
     ADAPTER,
     ALIASES,
@@ -156,3 +157,21 @@ def test_arms_run_and_are_reported(case: Case, tmp_path: Path) -> None:
     assert (out / "surface-0.jsonl").read_bytes() == before, "what is there is not run again"
     assert {line["arm"] for line in report(out)} >= {"none", "aliases", "surface"}
     assert (out / "table.md").exists()
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_every_row_of_the_ablation_is_a_setting(name: str) -> None:
+    assert (RefineSettings(**ROWS[name]) == RefineSettings()) == (name == "all")
+
+
+@pytest.mark.slow
+def test_rows_of_the_ablation_are_measured(case: Case) -> None:
+    taught = teach(case)
+    assert {lesson.concept_id for lesson in taught.lessons} >= {SEIZURE, PALATE, DEAF}
+    aliases = measure_row(case, taught, None, 0)
+    quick = {"n_lessons": 8, "n_replay": 8, "n_pool": 16, "capacity": 32}
+    trained = measure_row(case, taught, {"steps": 2, **quick}, 0)
+    assert trained["all n"] == aliases["all n"] == len(case.test)
+    assert "cpu_s" in trained
+    low, high = map(float, str(trained["all interval"]).split())
+    assert 0 <= low <= trained["all"] <= high <= 1
