@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,16 @@ def recipe(tmp_path_factory: pytest.TempPathFactory, encoder_folder: Path) -> Re
 def linker(recipe: Recipe) -> Linker:
     """The linker of the tiny recipe."""
     return load_linker(recipe)
+
+
+@pytest.fixture
+def own_recipe(recipe: Recipe, linker: Linker, tmp_path: Path) -> Recipe:
+    """The tiny recipe in a workspace of the test's own, with the index built."""
+    root = tmp_path / "workspace"
+    root.mkdir()
+    for part in ("indexes", "lexicons"):
+        (root / part).symlink_to(recipe.workspace / part)
+    return replace(recipe, workspace=root)
 
 
 @pytest.fixture(scope="session")

@@ -99,11 +99,13 @@ def refine(**options: Any) -> None:
     processes = find_processes(recipe.device)
     if not processes.is_first:
         share_refinement(recipe, settings, wishes, processes)
+        processes.leave()
         return
     show_progress = sys.stderr.isatty() and not options["as_json"]
     result = run_refinement(
         recipe, settings, wishes, now=datetime.now(UTC), processes=processes, show_progress=show_progress
     )
+    processes.leave()
     _report(result, as_json=options["as_json"], dry_run=options["dry_run"])
     if result.refusals:
         raise SystemExit(EXIT_REFUSED)

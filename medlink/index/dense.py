@@ -128,14 +128,16 @@ class DenseIndex:
 
         :returns: *Shape:* (n_rows, 1 + n_parts).
         """
-        products = self.vectors.take(rows).astype(np.float64) * query.astype(np.float64)
+        products = self._products(query, rows)
         columns = [products.sum(axis=1)]
         columns += [products[:, part.start : part.stop].sum(axis=1) / max(part.share, _LEAST_SHARE) for part in parts]
         return np.asarray(np.round(np.stack(columns, axis=1), 6), np.float32)
 
     def _cosines(self, query: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        products = self.vectors.take(rows).astype(np.float64) * query.astype(np.float64)
-        return np.asarray(products.sum(axis=1))
+        return np.asarray(self._products(query, rows).sum(axis=1))
+
+    def _products(self, query: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        return np.asarray(self.vectors.take(rows).astype(np.float64) * query.astype(np.float64))
 
     def write(self, folder: Path) -> None:
         """Writes the vectors into an existing folder, in half precision."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from medlink.contrastive.memory_bank import MemoryBank
@@ -92,8 +92,8 @@ def refine(
     :param meter: counts what the phases cost.
     """
     meter, first = meter or CostMeter(), origin or parent
-    start = first if settings.start is Start.ORIGIN else parent
-    trained = train(start, lessons if start is parent else replace(lessons, since=-1), settings, memory, means, meter)
+    trained = train(parent, lessons, settings, origin=first, memory=memory, means=means, meter=meter)
+    start = trained.start
     material, ground, signals = trained.material, trained.ground, trained.signals
     with meter.phase("rank"):
         ranker, threshold = parent.ranker, parent.threshold
@@ -115,9 +115,11 @@ def refine(
 class Trained:
     """What was trained, and on what.
 
+    :param start: where training began: the parent, or what it descends from.
     :param steps: that were made.
     """
 
+    start: Linker
     views: Views
     steps: tuple[Step, ...]
     bank: MemoryBank
@@ -127,14 +129,16 @@ class Trained:
 
 
 def train(
-    start: Linker,
+    parent: Linker,
     lessons: Lessons,
     settings: RefineSettings,
+    *,
+    origin: Linker,
     memory: Memory | None,
     means: Means,
     meter: CostMeter,
 ) -> Trained:
-    """The training of a refinement, in which every one of its processes takes part.
+    """The training of a refinement, in which every one of its processes takes part; see :func:`refine`.
 
     :raises SettingError: when several processes are to share what is quick alone.
     """
@@ -142,16 +146,18 @@ def train(
         raise SettingError(
             "only the transformer's training is shared by processes", where="mode", expected="full", got=settings.mode
         )
+    start = origin if settings.start is Start.ORIGIN else parent
+    since = lessons.since if start is parent else -1
     with meter.phase("gather"):
         signals = gather_signals(lessons.all, trust=lessons.trust)
         ground = Ground.of(start, lessons.all, spare_lineage=settings.spare_lineage)
-        material = gather_material(start, ground, signals, settings, since=lessons.since, device=means.device)
+        material = gather_material(start, ground, signals, settings, since=since, device=means.device)
         bank = fill_bank(material, ground, signals, settings, memory)
     with meter.phase("train"):
         views = _views(start, settings, means)
         checkpoint = None
         if means.saving and settings.mode is Mode.FULL:
-            checkpoint = Checkpoint(means.saving, _hash_origin(start, signals, lessons.since, settings, memory))
+            checkpoint = Checkpoint(means.saving, _hash_origin(start, signals, since, settings, memory))
         steps = learn(
             views,
             material,
@@ -161,7 +167,7 @@ def train(
             processes=means.processes,
             show_progress=means.show_progress,
         )
-    return Trained(views, steps, bank, material, ground, signals)
+    return Trained(start, views, steps, bank, material, ground, signals)
 
 
 def _views(parent: Linker, settings: RefineSettings, means: Means) -> Views:

@@ -39,7 +39,7 @@ from medlink.refinement.lessons import Lesson, Place, take_lessons
 from medlink.refinement.measuring import measure
 from medlink.refinement.memory import Memory, read_memory
 from medlink.refinement.refine import Child, Lessons, Means, refine, train
-from medlink.refinement.settings import RefineSettings, Start
+from medlink.refinement.settings import RefineSettings
 from medlink.refinement.suspects import Suspicion, weigh_lessons
 from medlink.store.events import Entry
 from medlink.store.ledger import Ledger
@@ -157,10 +157,9 @@ def share_refinement(recipe: Recipe, settings: RefineSettings, wishes: Wishes, p
     """
     meter = CostMeter()
     ready = _make_ready(recipe, wishes, meter, show_progress=False)
-    start = ready.origin if settings.start is Start.ORIGIN else ready.parent
-    lessons = ready.lessons if start is ready.parent else replace(ready.lessons, since=-1)
     means = _means(recipe, wishes, processes, show_progress=False)
-    train(start, lessons, settings, _memory_of(ready.release), means, meter)
+    memory = _memory_of(ready.release)
+    train(ready.parent, ready.lessons, settings, origin=ready.origin, memory=memory, means=means, meter=meter)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,11 @@ class Processes:
         if self.n > 1:
             distributed.barrier()
 
+    def leave(self) -> None:
+        """Part from the others, as a process that ends with their connections open may be aborted."""
+        if self.n > 1 and distributed.is_initialized():
+            distributed.destroy_process_group()
+
     def agree(self, value: float) -> float:
         """The first process's value."""
         held = torch.tensor(value, dtype=torch.float64, device=self.device)

@@ -20,13 +20,8 @@ Link = Callable[..., Result]
 
 
 @pytest.fixture
-def workspace(recipe: Recipe, linker: object, tmp_path: Path) -> Workspace:
-    """A workspace of the test's own, with the tiny index built."""
-    root = tmp_path / "workspace"
-    root.mkdir()
-    for part in ("indexes", "lexicons"):
-        (root / part).symlink_to(recipe.workspace / part)
-    return Workspace(root)
+def workspace(own_recipe: Recipe) -> Workspace:
+    return Workspace(own_recipe.workspace)
 
 
 @pytest.fixture

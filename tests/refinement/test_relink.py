@@ -36,16 +36,6 @@ from tests.tiny_encoder import write_tiny_encoder
 SURFACES = ("renal cyst", "RC", "MR", "MI", "heart attack", "Renal cystt", "Febrile fit", "°", "deaf", "mitral regurg")
 
 
-@pytest.fixture
-def own(recipe: Recipe, linker: Linker, tmp_path: Path) -> Recipe:
-    """The tiny recipe in a workspace of the test's own, with the index built."""
-    root = tmp_path / "workspace"
-    root.mkdir()
-    for part in ("indexes", "lexicons"):
-        (root / part).symlink_to(recipe.workspace / part)
-    return replace(recipe, workspace=root)
-
-
 def note(doc_id: str, *surfaces: str, section: str = "") -> list[Mention]:
     starts = [20 * place for place in range(len(surfaces))]
     return [
@@ -106,16 +96,16 @@ NOTES = st.lists(st.lists(st.sampled_from(SURFACES), min_size=1, max_size=5), mi
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(NOTES, st.sets(st.sampled_from(RULINGS)), st.sampled_from(["", "Family History"]))
 def test_links_are_those_that_linking_the_notes_would_give(
-    own: Recipe, linker: Linker, surfaces: list[list[str]], rulings: set[Ruling], section: str
+    own_recipe: Recipe, linker: Linker, surfaces: list[list[str]], rulings: set[Ruling], section: str
 ) -> None:
     notes = [note(f"n{i}", *words, section=section) for i, words in enumerate(surfaces)]
-    Workspace(own.workspace).link_log.unlink(missing_ok=True)
-    record(own, linker, *notes)
-    now = replace(own, corrections=Corrections(tuple(sorted(rulings, key=repr))))
+    Workspace(own_recipe.workspace).link_log.unlink(missing_ok=True)
+    record(own_recipe, linker, *notes)
+    now = replace(own_recipe, corrections=Corrections(tuple(sorted(rulings, key=repr))))
     expected = replace(linker, corrections=now.corrections).link([mention for one in notes for mention in one])
-    before = {(d.doc_id, link.mention.start): link.outcome for d in stored(own) for link in d.links}
+    before = {(d.doc_id, link.mention.start): link.outcome for d in stored(own_recipe) for link in d.links}
     changes, tally = relink(now, apply=True)
-    assert [link.outcome for d in stored(own) for link in d.links] == [outcome_of(link) for link in expected]
+    assert [link.outcome for d in stored(own_recipe) for link in d.links] == [outcome_of(link) for link in expected]
     moved = [e for e in expected if before[e.mention.doc_id, e.mention.start].concept_id != e.concept_id]
     assert [(c.mention.doc_id, c.mention.start, c.new) for c in changes] == [
         (e.mention.doc_id, e.mention.start, outcome_of(e)) for e in moved
@@ -125,9 +115,9 @@ def test_links_are_those_that_linking_the_notes_would_give(
     assert relink(now)[0] == []
 
 
-def test_ruling_is_named_with_the_change(own: Recipe, linker: Linker) -> None:
-    record(own, linker, note("n0", "renal cyst"), note("n1", "heart attack"), note("n2", "heart attack"))
-    changes, tally = relink(replace(own, corrections=Corrections(RULINGS)))
+def test_ruling_is_named_with_the_change(own_recipe: Recipe, linker: Linker) -> None:
+    record(own_recipe, linker, note("n0", "renal cyst"), note("n1", "heart attack"), note("n2", "heart attack"))
+    changes, tally = relink(replace(own_recipe, corrections=Corrections(RULINGS)))
     assert [(change.mention.doc_id, change.ruling) for change in changes] == [("n0", RULINGS[0]), ("n1", RULINGS[2])]
     assert (tally.causes["ruling"], tally.n_nil_gained, tally.n_nil_lost, tally.n_unchanged) == (2, 1, 0, 1)
     assert [change.review for change in changes] == [False, False]
@@ -146,24 +136,26 @@ def test_ruling_is_named_with_the_change(own: Recipe, linker: Linker) -> None:
     )
 
 
-def test_withdrawn_ruling_is_a_cause(own: Recipe, linker: Linker) -> None:
-    ruled = replace(own, corrections=Corrections(RULINGS))
+def test_withdrawn_ruling_is_a_cause(own_recipe: Recipe, linker: Linker) -> None:
+    ruled = replace(own_recipe, corrections=Corrections(RULINGS))
     record(ruled, replace(linker, corrections=ruled.corrections), note("n0", "renal cyst"))
-    (change,), _ = relink(own)
+    (change,), _ = relink(own_recipe)
     assert (change.old.concept_id, change.new.concept_id, change.cause) == (SEIZURE, CYST, Cause.WITHDRAWN)
 
 
 @pytest.fixture
-def other(own: Recipe, tmp_path: Path) -> Recipe:
+def other(own_recipe: Recipe, tmp_path: Path) -> Recipe:
     """The same workspace with another encoder, which stands for another release."""
-    (own.workspace / "indexes").unlink()
+    (own_recipe.workspace / "indexes").unlink()
     (tmp_path / "other").mkdir()
-    return replace(own, encoder=str(write_tiny_encoder(tmp_path / "other", seed=1)))
+    return replace(own_recipe, encoder=str(write_tiny_encoder(tmp_path / "other", seed=1)))
 
 
-def test_what_was_learned_is_traced_to_the_nearest_corrections(own: Recipe, linker: Linker, other: Recipe) -> None:
+def test_what_was_learned_is_traced_to_the_nearest_corrections(
+    own_recipe: Recipe, linker: Linker, other: Recipe
+) -> None:
     doubtful = ["mitral regurg", "palate clef roof", "short interv", "kidney abnorm", "renal anomal", "nervous abn"]
-    record(own, linker, note("n0", *doubtful))
+    record(own_recipe, linker, note("n0", *doubtful))
     now = load_linker(other).link(note("n0", *doubtful))
     changes, tally = relink(other, precedents=group_lessons([lesson("mitral regurg", SEIZURE)]))
     assert tally.n_rescored + tally.n_changed > 0
@@ -178,17 +170,17 @@ def test_what_was_learned_is_traced_to_the_nearest_corrections(own: Recipe, link
         assert [near.precedent.id for near in change.near] == ["note:0-13"]
 
 
-def test_threshold_of_the_run_holds(own: Recipe, linker: Linker) -> None:
+def test_threshold_of_the_run_holds(own_recipe: Recipe, linker: Linker) -> None:
     strict = LinkerSettings(threshold=1.0)
-    record(replace(own, linking=strict), replace(linker, settings=strict), note("n0", "renal cyst"))
-    record(own, linker, note("n1", "renal cyst"))
-    assert relink(own, apply=True)[0] == []
-    assert [d.links[0].outcome.concept_id for d in stored(own)] == [None, CYST]
+    record(replace(own_recipe, linking=strict), replace(linker, settings=strict), note("n0", "renal cyst"))
+    record(own_recipe, linker, note("n1", "renal cyst"))
+    assert relink(own_recipe, apply=True)[0] == []
+    assert [d.links[0].outcome.concept_id for d in stored(own_recipe)] == [None, CYST]
 
 
-def test_limits_choose_what_a_person_should_see(own: Recipe, linker: Linker) -> None:
-    record(own, linker, note("n0", "renal cyst"))
-    ruled = replace(own, corrections=Corrections(RULINGS))  # gives 0.75, two mentions alike
+def test_limits_choose_what_a_person_should_see(own_recipe: Recipe, linker: Linker) -> None:
+    record(own_recipe, linker, note("n0", "renal cyst"))
+    ruled = replace(own_recipe, corrections=Corrections(RULINGS))  # gives 0.75, two mentions alike
     for limits, expected in [(ReviewLimits(), False), (ReviewLimits(0.8), True), (ReviewLimits(0.75, 0.9), True)]:
         ((change,), _) = relink(ruled, limits=limits)
         assert change.review == expected
@@ -196,19 +188,19 @@ def test_limits_choose_what_a_person_should_see(own: Recipe, linker: Linker) -> 
         ReviewLimits(margin=2)
 
 
-def test_links_to_something_else_are_left_alone(own: Recipe, linker: Linker) -> None:
+def test_links_to_something_else_are_left_alone(own_recipe: Recipe, linker: Linker) -> None:
     with pytest.raises(StoreError, match="medlink link"):
-        relink(own)
-    record(own, linker, note("n0", "renal cyst"))
+        relink(own_recipe)
+    record(own_recipe, linker, note("n0", "renal cyst"))
     with pytest.raises(UnknownNameError, match="holds nothing that was linked to this"):
-        relink(replace(own, branches=("HP:0000107",)))
+        relink(replace(own_recipe, branches=("HP:0000107",)))
 
 
 @pytest.mark.slow
-def test_number_of_workers_changes_nothing(own: Recipe, linker: Linker) -> None:
+def test_number_of_workers_changes_nothing(own_recipe: Recipe, linker: Linker) -> None:
     words: list[Any] = [[SURFACES[(i * j) % len(SURFACES)] for j in range(1, 6)] for i in range(300)]
-    record(own, linker, *(note(f"n{i:03}", *some) for i, some in enumerate(words)))
-    ruled = replace(own, corrections=Corrections(RULINGS))
+    record(own_recipe, linker, *(note(f"n{i:03}", *some) for i, some in enumerate(words)))
+    ruled = replace(own_recipe, corrections=Corrections(RULINGS))
     one, several = relink(ruled), relink(ruled, n_workers=3, apply=True)
     assert one == several
     assert len(one[0]) > 100
