@@ -7,18 +7,15 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from medlink.encoder.bert import is_plain_bert, load_bert, load_tokenizer
 from medlink.encoder.quantisation import Quantised, dequantise, quantise
 from medlink.errors import EncoderError
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
 
 KIND = "medlink_recogniser.v2"
 OUTSIDE, BEGIN, INSIDE = range(3)
@@ -48,42 +45,39 @@ class Tagger(nn.Module):
     """
 
     def __init__(self, tower: Path, heads: Sequence[str], *, n_frozen: int = 0) -> None:
-        from transformers import AutoModel, AutoTokenizer
-        from transformers.utils import logging as transformers_logging
-
         super().__init__()
-        transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-        if not (tower / "config.json").is_file():
-            raise EncoderError("this folder holds no encoder", where=str(tower), expected="a transformer's folder")
+        if not (tower / "config.json").is_file() or not is_plain_bert(tower):
+            raise EncoderError("this folder holds no BERT", where=str(tower), expected="a transformer's folder")
         self.tower, self.heads = tower, tuple(heads)
-        self._tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-            tower, local_files_only=True, model_max_length=1 << 60
-        )
-        self.transformer = AutoModel.from_pretrained(
-            tower, local_files_only=True, use_safetensors=True, dtype=torch.float32
-        )
-        self.transformer.pooler = None  # the tokens' states are what is read
-        self.head = nn.Linear(self.transformer.config.hidden_size, 3 * len(self.heads))
+        self._tokenizer = load_tokenizer(tower)
+        self.transformer = load_bert(tower)
+        self.head = nn.Linear(self.transformer.width, 3 * len(self.heads))
         self.dropout = nn.Dropout(0.1)
         self.transformer.embeddings.requires_grad_(False)
-        for layer in self.transformer.encoder.layer[:n_frozen]:
+        for layer in self.transformer.layers[:n_frozen]:
             layer.requires_grad_(False)
 
     @property
     def longest(self) -> int:
         """Word pieces that a window may have, without its two marks."""
-        return int(self.transformer.config.max_position_embeddings) - 2
+        return self.transformer.max_length - 2
 
     def pieces(self, words: Sequence[str]) -> Pieces:
         """The word pieces of some tokens; a token of which nothing is known is one unknown piece."""
         if not words:
             return Pieces(())
-        encoded = self._tokenizer(list(words), is_split_into_words=True, add_special_tokens=False)
+        encoded = self._tokenizer.encode(list(words), is_pretokenized=True, add_special_tokens=False)
         ids: list[list[int]] = [[] for _ in words]
-        for piece, word in zip(encoded["input_ids"], encoded.word_ids(), strict=True):
+        for piece, word in zip(encoded.ids, encoded.word_ids, strict=True):
+            assert word is not None, "without marks every piece is of a word"  # noqa: S101
             ids[word].append(piece)
-        unknown = self._tokenizer.unk_token_id
+        unknown = self._id_of("[UNK]")
         return Pieces(tuple(tuple(row) if row else (unknown,) for row in ids))
+
+    def _id_of(self, mark: str) -> int:
+        found = self._tokenizer.token_to_id(mark)
+        assert found is not None, "BERT's vocabulary has its marks"  # noqa: S101
+        return int(found)
 
     def forward(self, batch: Sequence[Sequence[Sequence[int]]]) -> Tensor:
         """The logits of the tokens of some windows, padded. *Shape:* (n_windows, n_tokens, n_heads, 3), float32.
@@ -91,16 +85,17 @@ class Tagger(nn.Module):
         :param batch: for each window, for each token, its word pieces; no window is empty.
         """
         device = self.head.weight.device
-        cls, sep = self._tokenizer.cls_token_id, self._tokenizer.sep_token_id
+        cls, sep = self._id_of("[CLS]"), self._id_of("[SEP]")
         rows = [[cls, *(piece for token in window for piece in token), sep] for window in batch]
         longest, most = max(map(len, rows)), max(map(len, batch))
         ids = torch.tensor([[*row, *[0] * (longest - len(row))] for row in rows], device=device)
-        mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows], device=device)
+        padded = [[True] * len(row) + [False] * (longest - len(row)) for row in rows]
+        mask = None if len(rows) == 1 else torch.tensor(padded, device=device)
         firsts = torch.zeros(len(batch), most, dtype=torch.long)
         for place, window in enumerate(batch):
             lengths = torch.tensor([1, *map(len, window)])
             firsts[place, : len(window)] = lengths.cumsum(0)[:-1]
-        states = self.transformer(input_ids=ids, attention_mask=mask).last_hidden_state.float()
+        states = self.transformer(ids, mask).float()
         index = firsts.to(device)[:, :, None].expand(-1, -1, states.shape[-1])
         logits: Tensor = self.head(self.dropout(states.gather(1, index)))
         return logits.float().view(len(batch), most, len(self.heads), 3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,7 +21,6 @@ from medlink.errors import EncoderError, SettingError
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 POOLINGS = ("mean", "first")
 DTYPES = ("float32", "bfloat16")
@@ -145,25 +144,42 @@ class TransformerEncoder:
         return self.settings.device == "cpu"
 
     @cached_property
-    def _tokenizer(self) -> PreTrainedTokenizerBase:
-        from transformers import AutoTokenizer
+    def _is_plain(self) -> bool:
+        from medlink.encoder.bert import is_plain_bert
 
-        return AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
+        return is_plain_bert(self.folder)
 
     @cached_property
-    def _model(self) -> PreTrainedModel:
+    def _tokenise(self) -> Callable[[Sequence[str]], list[list[int]]]:
+        """Of each text the ids of its word pieces, cut off."""
+        longest = self.settings.max_length
+        if self._is_plain:
+            from medlink.encoder.bert import load_tokenizer
+
+            tokenizer = load_tokenizer(self.folder)
+            tokenizer.enable_truncation(longest)
+            return lambda texts: [encoding.ids for encoding in tokenizer.encode_batch_fast(list(texts))]
+        from transformers import AutoTokenizer
+
+        known = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
+        return lambda texts: list(known(list(texts), truncation=True, max_length=longest)["input_ids"])
+
+    @cached_property
+    def _model(self) -> Callable[[torch.Tensor], torch.Tensor]:
+        """Ids of word pieces, none of them padding, → the last layer's states. *Shape:* (n_texts, seq_len, width)."""
         import torch
+
+        place = {"device": self.settings.device, "dtype": getattr(torch, self.settings.dtype)}
+        if self._is_plain:
+            from medlink.encoder.bert import load_bert
+
+            return load_bert(self.folder).to(**place)
         from transformers import AutoModel
         from transformers.utils import logging as transformers_logging
 
         transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-        model = AutoModel.from_pretrained(self.folder, local_files_only=True, use_safetensors=True)
-        dtype = torch.bfloat16 if self.settings.dtype == "bfloat16" else torch.float32
-        return model.to(device=self.settings.device, dtype=dtype).eval()  # type: ignore[no-any-return]
-
-    def _tokenise(self, texts: Sequence[str]) -> list[list[int]]:
-        encoded = self._tokenizer(list(texts), truncation=True, max_length=self.settings.max_length)
-        return list(encoded["input_ids"])
+        model = AutoModel.from_pretrained(self.folder, local_files_only=True, use_safetensors=True).to(**place).eval()
+        return lambda ids: model(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state
 
     def _forward(self, pieces: list[list[int]]) -> NDArray[np.float32]:
         """The unit vectors of texts that are equally long in word pieces.
@@ -174,8 +190,7 @@ class TransformerEncoder:
 
         ids = torch.tensor(pieces, device=self.settings.device)  # (n_texts, seq_len)
         with torch.inference_mode():
-            states = self._model(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state
-            pooled = self._pool(states.float())  # (n_texts, width)
+            pooled = self._pool(self._model(ids).float())  # (n_texts, width)
             unit = torch.nn.functional.normalize(pooled, dim=-1)
         return np.asarray(unit.cpu().numpy(), np.float32)
 
