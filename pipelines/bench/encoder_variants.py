@@ -19,7 +19,6 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,6 +41,7 @@ class Plan:
     :param n_repeats: passes over the names at most; after ``seconds`` no other one is begun.
     :param n_queries: of the names, that are encoded one at a time.
     :param vectors: a file for the vectors of the names.
+    :param device: a torch device.
     """
 
     names: tuple[str, ...]
@@ -49,6 +49,7 @@ class Plan:
     seconds: float
     n_queries: int
     vectors: str
+    device: str = "cpu"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ class Opened:
 def measure(subject: str, plan: Plan) -> Speed:
     """Loads and times one encoder."""
     began = time.perf_counter()
-    opened = open_subject(subject)
+    opened = open_subject(subject, plan.device)
     opened.encoder.encode(plan.names[:1])
     load_s = time.perf_counter() - began
     opened.encoder.encode(plan.names[:N_WARM])
@@ -108,7 +109,7 @@ def _timed(call: Callable[[], Any]) -> tuple[float, Any]:
     return time.perf_counter() - began, result
 
 
-def open_subject(subject: str) -> Opened:
+def open_subject(subject: str, device: str = "cpu") -> Opened:
     """The encoder, or the variant of one, of that name.
 
     :raises EncoderError: when there is none.
@@ -118,7 +119,8 @@ def open_subject(subject: str) -> Opened:
     from medlink.errors import EncoderError
 
     name, _, variant = subject.partition(":")
-    settings = EncoderSettings(n_threads=1, dtype="bfloat16" if variant == "bfloat16" else "float32")
+    dtype = "bfloat16" if variant == "bfloat16" else "float32"
+    settings = EncoderSettings(n_threads=1, device=device, dtype=dtype)
     encoder = load_encoder(name, settings)
     if variant in ("", "bfloat16"):
         return Opened(encoder, _bytes_of(encoder))
@@ -156,7 +158,7 @@ def quantise_by_torch(encoder: TransformerEncoder) -> Opened:
 
 
 class _OnnxModel:
-    """An ONNX session in the place of a transformers model."""
+    """An ONNX session in the place of a transformer."""
 
     def __init__(self, path: Path) -> None:
         runtime = import_module("onnxruntime")
@@ -164,12 +166,11 @@ class _OnnxModel:
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         self._session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
-    def __call__(self, input_ids: Tensor, attention_mask: Tensor) -> SimpleNamespace:
+    def __call__(self, ids: Tensor) -> Tensor:
         """The last hidden states. *Shape:* (n_texts, seq_len, width)."""
         import torch
 
-        inputs = {"input_ids": input_ids.numpy(), "attention_mask": attention_mask.numpy()}
-        return SimpleNamespace(last_hidden_state=torch.from_numpy(self._session.run(None, inputs)[0]))
+        return torch.from_numpy(self._session.run(None, {"ids": ids.numpy()})[0])
 
 
 def run_in_onnx(encoder: TransformerEncoder) -> Opened:
@@ -201,28 +202,18 @@ def _onnx(encoder: TransformerEncoder, *, quantised: bool) -> Opened:
 def _export(encoder: TransformerEncoder, path: Path) -> None:
     import torch
 
-    class States(torch.nn.Module):
-        """The model's last hidden states by themselves."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.model = encoder._model
-
-        def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-            states: Tensor = self.model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-            return states
-
-    ids = torch.ones(2, 8, dtype=torch.int64)
-    sizes = {0: "n_texts", 1: "seq_len"}
+    model = encoder._model
+    assert isinstance(model, torch.nn.Module)  # noqa: S101 - what comes with medlink is one
+    ids, sizes = torch.ones(2, 8, dtype=torch.int64), {0: "n_texts", 1: "seq_len"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            States(),
-            (ids, torch.ones_like(ids)),
+            model,
+            (ids,),
             path,
-            input_names=["input_ids", "attention_mask"],
+            input_names=["ids"],
             output_names=["states"],
-            dynamic_axes={"input_ids": sizes, "attention_mask": sizes, "states": sizes},
+            dynamic_axes={"ids": sizes, "states": sizes},
             dynamo=False,  # the newer exporter needs onnxscript
         )
 

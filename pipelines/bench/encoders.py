@@ -1,6 +1,6 @@
 """Encoders side by side: names a second, milliseconds a query, loading, memory, size; and what int8 or bfloat16 gain.
 
-Usage: python -m pipelines.bench.encoders [--encoder NAME] [--base NAME] [--onnx]
+Usage: python -m pipelines.bench.encoders [--encoder NAME] [--base NAME] [--onnx] [--device cuda]
 Data: names of HPO, evenly from the whole of it.
 
 Each encoder runs in a process of its own, on one core. ``bert-base`` is a transformer of the size of SapBERT (110 M
@@ -69,6 +69,7 @@ class Choice:
     n_repeats: int
     seconds: float
     n_queries: int
+    device: str
 
 
 def read_names(ontology: str, n: int) -> tuple[str, ...]:
@@ -115,7 +116,7 @@ def run(choice: Choice, folder: Path) -> Iterator[Row]:
     names = read_names(choice.ontology, choice.n_names)
 
     def plan(vectors: Path) -> Plan:
-        return Plan(names, choice.n_repeats, choice.seconds, choice.n_queries, str(vectors))
+        return Plan(names, choice.n_repeats, choice.seconds, choice.n_queries, str(vectors), choice.device)
 
     reference = folder / "base.npy"
     for name in choice.encoders:
@@ -174,17 +175,20 @@ def parse(argv: Sequence[str] | None) -> tuple[Choice, Path | None]:
     parser.add_argument("--seconds", type=float, default=30.0, help="after which no other pass is begun")
     parser.add_argument("--n-queries", type=int, default=200, help="names that are encoded one at a time")
     parser.add_argument("--out", type=Path, help="a Markdown file for the table")
+    parser.add_argument("--device", default="cpu", help="a torch device; int8 and ONNX are measured on a CPU alone")
     given = parser.parse_args(argv)
+    on_cpu = ("int8", *(("onnx", "onnx-int8") if given.onnx else ())) if given.device == "cpu" else ()
     choice = Choice(
         encoders=tuple(given.encoder or ENCODERS),
         base=given.base,
-        variants=("bfloat16", "int8", *(("onnx", "onnx-int8") if given.onnx else ())) if given.base else (),
+        variants=("bfloat16", *on_cpu) if given.base else (),
         bert_base=not given.no_bert_base,
         ontology=given.ontology,
         n_names=given.n_names,
         n_repeats=given.n_repeats,
         seconds=given.seconds,
         n_queries=given.n_queries,
+        device=given.device,
     )
     return choice, given.out
 
@@ -229,7 +233,17 @@ def _keep(row: Row, choice: Choice) -> None:
         cosine=None if row.cosine is None else round(row.cosine, 5),
         lowest_cosine=None if row.lowest_cosine is None else round(row.lowest_cosine, 5),
         threads=1,
+        device=_describe(choice.device),
     )
+
+
+def _describe(device: str) -> str:
+    """A device with the name of its maker."""
+    if not device.startswith("cuda"):
+        return device
+    import torch
+
+    return f"{device}: {torch.cuda.get_device_name(device)}"
 
 
 if __name__ == "__main__":
