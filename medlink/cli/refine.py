@@ -26,7 +26,15 @@ EXIT_REFUSED = 4
 _BY_MODE: dict[str, dict[str, Any]] = {
     "surface": {},
     "adapter": {"learning_rate": 0.002},
-    "full": {"start": "parent", "learning_rate": 2e-5, "n_lessons": 96, "n_replay": 96, "max_drift": 0.002},
+    "full": {
+        "start": "parent",
+        "learning_rate": 1e-4,
+        "n_lessons": 96,
+        "n_replay": 96,
+        "max_steps": 200,
+        "trained_layers": 6,
+        "max_drift": 0.002,
+    },
 }
 
 

@@ -132,6 +132,7 @@ class TransformerEncoder:
         process = os.getpid()
         if process not in self._pools:
             _ = self._model  # read once, before the threads ask for it
+            _fix_threads()
             self._pools = {process: ThreadPoolExecutor(self.settings.n_threads, initializer=_use_one_core)}
         return self._pools[process]
 
@@ -196,6 +197,16 @@ class TransformerEncoder:
 
     def _pool(self, states: torch.Tensor) -> torch.Tensor:
         return states.mean(dim=1) if self.settings.pooling == "mean" else states[:, 0]
+
+
+def _fix_threads() -> None:
+    """Settles how many threads the calling one computes with.
+
+    torch settles it at a thread's first use, by what any thread set last: here by what the pool's threads set.
+    """
+    import torch
+
+    torch.get_num_threads()
 
 
 def _use_one_core() -> None:

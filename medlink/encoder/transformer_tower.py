@@ -17,8 +17,9 @@ from medlink.errors import SettingError
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-# Texts that pass together, of like length: names differ much in length, and padding costs as much as text does.
-_BLOCK = 64
+# Texts that pass together, of like length: names differ much in length, and padding costs as much as text does. On an
+# accelerator small passes cost more than padding.
+_CPU_BLOCK, _ACCELERATOR_BLOCK = 64, 512
 _LAYER = re.compile(r"\blayers?\.(\d+)\.")
 
 
@@ -113,7 +114,8 @@ class TransformerTower(nn.Module):
         pieces = self._tokenizer(list(texts), truncation=True, max_length=self.settings.max_length)["input_ids"]
         order = sorted(range(len(pieces)), key=lambda place: len(pieces[place]))
         weights = self._weights()
-        blocks = [order[start : start + _BLOCK] for start in range(0, len(order), _BLOCK)]
+        size = _CPU_BLOCK if self._model.device.type == "cpu" else _ACCELERATOR_BLOCK
+        blocks = [order[start : start + size] for start in range(0, len(order), size)]
         vectors = torch.cat([self._pass([pieces[place] for place in block], weights) for block in blocks])
         return vectors[torch.tensor(order, device=vectors.device).argsort()]
 

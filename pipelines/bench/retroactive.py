@@ -120,7 +120,8 @@ def make_arm(name: str, seed: int, overrides: Mapping[str, Any]) -> Arm:
         changes = {"mode": Mode.ADAPTER, "learning_rate": 2e-3} | dict(overrides)
         return Arm(surface.model_copy(update=changes), at_end=True)
     if name == FULL:
-        changes = {"mode": Mode.FULL, "learning_rate": 2e-5, "n_lessons": 96, "n_replay": 96} | dict(overrides)
+        changes = {"mode": Mode.FULL, "learning_rate": 1e-4, "n_lessons": 96, "n_replay": 96, "max_steps": 200}
+        changes |= {"trained_layers": 6, **overrides}
         return Arm(surface.model_copy(update=changes), at_end=True)
     if name == RETRAIN:
         changes = {"max_steps": 10 * surface.max_steps, "epochs": 10 * surface.epochs}

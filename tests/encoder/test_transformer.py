@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -109,3 +111,17 @@ def test_encode_works_in_a_forked_process_that_inherits_the_encoder(encoder_fold
         assert stream.read() == before
     assert os.waitpid(child, 0)[1] == 0
     assert encoder.encode(TEXTS).tobytes() == before
+
+
+def test_encoding_leaves_the_caller_its_threads(encoder_folder: Path) -> None:
+    code = (
+        "import sys, pathlib\n"
+        "from medlink.encoder.transformer import EncoderSettings, TransformerEncoder\n"
+        "TransformerEncoder(pathlib.Path(sys.argv[1]), EncoderSettings(n_threads=2)).encode(['fit', 'renal cyst'])\n"
+        "import torch; print(torch.get_num_threads())\n"
+    )
+    command = [sys.executable, "-c", code, str(encoder_folder)]
+    found = subprocess.run(
+        command, env=os.environ | {"OMP_NUM_THREADS": "2"}, capture_output=True, text=True, check=True
+    )
+    assert found.stdout.strip() == "2"
