@@ -146,9 +146,8 @@ class DictionaryMatcher:
     def _forms_of(self, row: int) -> tuple[NameForm, ...]:
         forms = self._forms.get(row)
         if forms is None:
-            concepts = self._lexicon.concepts
             postings = self._lexicon.postings(row)
-            forms = tuple({NameForm.of(posting.name, concepts[posting.concept_id]) for posting in postings})
+            forms = tuple({NameForm.of(posting.name, posting.concept) for posting in postings})
             self._forms[row] = forms
         return forms
 

@@ -25,7 +25,7 @@ from medlink.linking.recipe import Recipe
 from medlink.linking.remembering import remember
 from medlink.ontology.catalogue import Catalogue, Entry, default_folder, load_ontology, source_path
 from medlink.ontology.joining import JOINT, join_ontologies
-from medlink.ontology.lexicon import Lexicon, extended_lexicon, with_names
+from medlink.ontology.lexicon import Lexicon, extended_lexicon
 from medlink.ontology.persistence import normaliser_hash, read_lexicon, write_lexicon
 from medlink.ontology.readers import format_of, hash_source
 from medlink.store.artifacts import Facts, obtain_artifact, read_manifest
@@ -33,7 +33,7 @@ from medlink.store.logged import Run, Target
 from medlink.store.vectors import VectorStore
 from medlink.store.workspace import Workspace
 
-LEXICON_KIND = "lexicon.v1"
+LEXICON_KIND = "lexicon.v2"
 
 
 def load_annotator(recipe: Recipe, *, show_progress: bool = False) -> Annotator:
@@ -45,7 +45,7 @@ def make_annotator(recipe: Recipe, linker: Linker) -> Annotator:
     """The annotator of a ready linker; it finds what the ontology names, and wordings that annotators decided alike."""
     lexicon = linker.ontology or linker.lexicon
     names = linker.corrections.new_names(lexicon)
-    detector = build_detector(with_names(lexicon, names), settings=recipe.detection)
+    detector = build_detector(extended_lexicon(lexicon, names), settings=recipe.detection)
     return Annotator(detector, linker, spans_key=SPANS_KEY if recipe.detection.nested else None)
 
 

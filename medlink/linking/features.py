@@ -86,11 +86,11 @@ def describe_matches(
             log(len(wording.stems)),
         )
         for posting in postings:
-            concept = lexicon.concepts[posting.concept_id]
             rows.append(row)
             concept_ids.append(posting.concept_id)
             scope = posting.name.scope
-            bearer = (scope in _LOOSE, scope is Scope.PREFERRED, log(len(postings)), log(1 + len(concept.synonyms)))
+            n_names = 1 + len(posting.concept.synonyms)
+            bearer = (scope in _LOOSE, scope is Scope.PREFERRED, log(len(postings)), log(n_names))
             said = (float(posting.name.kind == ALIAS), *experience.describe(posting.concept_id))
             values.append((*shared, *map(float, bearer), *said))
     shaped = np.array(values, np.float64).reshape(len(values), len(FEATURES))

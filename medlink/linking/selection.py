@@ -72,8 +72,9 @@ def make_filter(selection: Selection, lexicon: Callable[[], Lexicon]) -> LinkFil
 
 def _inside(selection: Selection, lexicon: Lexicon) -> set[str]:
     concepts = lexicon.concepts
-    below = lexicon.branch(*selection.branches).concepts
-    known = {kind for concept in concepts.values() for kind in concept.semantic_types}
+    below = lexicon.within(*selection.branches) if selection.branches else concepts
+    types = (kind for concept in concepts.values() for kind in concept.semantic_types) if selection.types else ()
+    known = set(types)
     for name in selection.types:
         if name not in known:
             raise UnknownNameError(

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from operator import attrgetter
+from pathlib import Path
 
 from medlink.errors import UnknownNameError
+from medlink.ontology.columns import Edges, find_sorted
 from medlink.ontology.concept_json import canonical_line
 from medlink.ontology.name_table import NameTable, tabulate
 from medlink.ontology.source import Ontology
-from medlink.records import Concept, Name
+from medlink.ontology.stored import ConceptsById, overlay
+from medlink.records import Concept, Name, Scope
 from medlink.text import content_words, normalise
 
 #: The kind of names that annotators gave.
@@ -25,22 +30,46 @@ class Posting:
     """A concept that bears a name.
 
     :param name: the name as the ontology writes it; the most trusted one where several are the same when normalised.
+    :param concept: the concept itself.
     """
 
     concept_id: str
     name: Name
+    concept: Concept = field(repr=False, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
+class Graph:
+    """The ids around the current concepts, which are named by their places.
+
+    :param parents: from each concept to its current parents.
+    :param children: the other way round.
+    :param moved: where alternative and obsolete ids lead.
+    """
+
+    parents: Edges
+    children: Edges
+    moved: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
     """What is costly to work out from an ontology, as stored beside it.
 
     :param content_hash: of all its concepts.
     :param table: of the names of its current concepts.
+    :param ids: of its current concepts, sorted.
+    :param concepts: the current ones, in that order.
+    :param graph: ``None`` where it is to be worked out.
+    :param folder: of the files that hold all this.
     """
 
     content_hash: str
     table: NameTable
+    ids: Sequence[str]
+    concepts: Sequence[Concept]
+    graph: Graph | None = None
+    folder: Path | None = None
 
 
 class Lexicon:
@@ -54,10 +83,13 @@ class Lexicon:
 
     def __init__(self, ontology: Ontology, *, prepared: Prepared | None = None) -> None:
         self.ontology = ontology
+        self.prepared = prepared or _prepare(ontology)
+        ids, concepts = self.prepared.ids, self.prepared.concepts
         #: Current concepts by id, in the order of their ids.
-        self.concepts: Mapping[str, Concept] = {c.id: c for c in ontology.concepts if not c.obsolete}
-        self._current = tuple(self.concepts.values())
-        self.prepared = prepared or Prepared(hash_concepts(ontology.concepts), tabulate(self._current))
+        self.concepts: Mapping[str, Concept] = (
+            dict(zip(ids, concepts, strict=True)) if isinstance(concepts, tuple) else ConceptsById(ids, concepts)
+        )
+        self._current = concepts
 
     @property
     def ontology_name(self) -> str:
@@ -80,7 +112,12 @@ class Lexicon:
         return self.prepared.content_hash
 
     @property
-    def names(self) -> tuple[str, ...]:
+    def folder(self) -> Path | None:
+        """Of the files from which it was read, names that were added later not among them."""
+        return self.prepared.folder
+
+    @property
+    def names(self) -> Sequence[str]:
         """The unique normalised names of the current concepts; a row is a place in here.
 
         They are sorted, but for those that :func:`extended_lexicon` added, which follow the others.
@@ -106,29 +143,21 @@ class Lexicon:
 
         :returns: ``None`` where the id is unknown, gone without replacement, or leads to several concepts.
         """
-        found, seen, waiting = set[str](), set[str](), [concept_id]
-        while waiting:
-            step = waiting.pop()
-            if step in self.concepts:
-                found.add(step)
-            elif step not in seen:
-                seen.add(step)
-                waiting.extend(self._moved.get(step, ()))
-        return found.pop() if len(found) == 1 else None
+        return concept_id if concept_id in self.concepts else _resolve(concept_id, self.concepts, self.graph.moved)
 
     def ancestors(self, concept_id: str) -> frozenset[str]:
         """All current concepts above one, without itself.
 
         :raises UnknownNameError: when the id is no current concept's.
         """
-        return self._reach(concept_id, self._parents)
+        return self._reach(concept_id, self.graph.parents)
 
     def descendants(self, concept_id: str) -> frozenset[str]:
         """All current concepts below one, without itself.
 
         :raises UnknownNameError: when the id is no current concept's.
         """
-        return self._reach(concept_id, self._children)
+        return self._reach(concept_id, self.graph.children)
 
     def branch(self, *roots: str) -> Lexicon:
         """The lexicon of the roots and all below them; the lexicon itself where no root is named.
@@ -140,15 +169,23 @@ class Lexicon:
         """
         if not roots:
             return self
+        kept = self.within(*roots)
+        return Lexicon(
+            replace(self.ontology, concepts=tuple(c for c in self.ontology.concepts if self.resolve(c.id) in kept))
+        )
+
+    def within(self, *roots: str) -> set[str]:
+        """The ids of the roots' current concepts and of all below them.
+
+        :raises UnknownNameError: when a root is nobody's id.
+        """
         kept = set[str]()
         for root in roots:
             current = self.resolve(root)
             if current is None:
                 raise self.unknown(root)
             kept |= {current} | self.descendants(current)
-        return Lexicon(
-            replace(self.ontology, concepts=tuple(c for c in self.ontology.concepts if self.resolve(c.id) in kept))
-        )
+        return kept
 
     def search(self, text: str, limit: int) -> tuple[Posting, ...]:
         """The concepts that a person may mean, each with its best name.
@@ -185,16 +222,11 @@ class Lexicon:
                 tier = 3 if all(f" {piece}" in f" {name}" for piece in pieces) else 4
             yield from ((tier, posting) for posting in self.postings(row))
 
-    def _reach(self, concept_id: str, edges: Mapping[str, Sequence[str]]) -> frozenset[str]:
-        if concept_id not in self.concepts:
+    def _reach(self, concept_id: str, edges: Edges) -> frozenset[str]:
+        place = find_sorted(self.prepared.ids, concept_id)
+        if place is None:
             raise self.unknown(concept_id)
-        reached, waiting = set[str](), [concept_id]
-        while waiting:
-            for neighbour in edges.get(waiting.pop(), ()):
-                if neighbour not in reached:
-                    reached.add(neighbour)
-                    waiting.append(neighbour)
-        return frozenset(reached - {concept_id})
+        return frozenset(self.prepared.ids[other] for other in edges.reached(place))
 
     def unknown(self, concept_id: str) -> UnknownNameError:
         """What to raise of an id that is no current concept's."""
@@ -206,37 +238,44 @@ class Lexicon:
         )
 
     @cached_property
-    def _moved(self) -> Mapping[str, Sequence[str]]:
-        """Where alternative and obsolete ids lead."""
-        alternatives = ((alt_id, c.id) for c in self.ontology.concepts for alt_id in c.alt_ids)
-        replacements = ((c.id, successor) for c in self.ontology.concepts for successor in c.replaced_by)
-        return _group([*alternatives, *replacements])
-
-    @cached_property
-    def _parents(self) -> Mapping[str, Sequence[str]]:
-        """The current parents of those current concepts that have some."""
-        edges = ((concept.id, self.resolve(parent)) for concept in self._current for parent in concept.parents)
-        return _group((child, parent) for child, parent in edges if parent is not None)
-
-    @cached_property
-    def _children(self) -> Mapping[str, Sequence[str]]:
-        return _group((parent, child) for child, parents in self._parents.items() for parent in parents)
+    def graph(self) -> Graph:
+        """The ids around its concepts."""
+        return self.prepared.graph or _make_graph(self.ontology, self.prepared.ids)
 
 
-def with_names(lexicon: Lexicon, names: Iterable[tuple[str, str]]) -> Lexicon:
-    """The lexicon with more exact synonyms; the lexicon itself where none is given.
+def _prepare(ontology: Ontology) -> Prepared:
+    current = tuple(concept for concept in ontology.concepts if not concept.obsolete)
+    ids = tuple(concept.id for concept in current)
+    return Prepared(hash_concepts(ontology.concepts), tabulate(current), ids, current)
 
-    :param names: each a text and the id of a current concept that it is to be a name of.
-    """
-    added = _group((concept_id, text) for text, concept_id in names)
-    if not added:
-        return lexicon
-    ontology = lexicon.ontology
-    concepts = (
-        replace(concept, synonyms=(*concept.synonyms, *map(Name, added.get(concept.id, ()))))
+
+def _make_graph(ontology: Ontology, ids: Sequence[str]) -> Graph:
+    alternatives = ((alt_id, c.id) for c in ontology.concepts for alt_id in c.alt_ids)
+    replacements = ((c.id, successor) for c in ontology.concepts for successor in c.replaced_by)
+    moved = _group([*alternatives, *replacements])
+    places = {concept_id: place for place, concept_id in enumerate(ids)}
+    edges = (
+        (places[concept.id], places[parent])
         for concept in ontology.concepts
+        if not concept.obsolete
+        for written in concept.parents
+        if (parent := _resolve(written, places, moved)) is not None
     )
-    return Lexicon(replace(ontology, concepts=tuple(concepts)))
+    parents = Edges.of(edges)
+    return Graph(parents, parents.reversed(), moved)
+
+
+def _resolve(concept_id: str, current: Container[str], moved: Mapping[str, Sequence[str]]) -> str | None:
+    """The one current id that an id leads to; ``None`` where there is none, or several."""
+    found, seen, waiting = set[str](), set[str](), [concept_id]
+    while waiting:
+        step = waiting.pop()
+        if step in current:
+            found.add(step)
+        elif step not in seen:
+            seen.add(step)
+            waiting.extend(moved.get(step, ()))
+    return found.pop() if len(found) == 1 else None
 
 
 def extended_lexicon(lexicon: Lexicon, names: Iterable[tuple[str, str]]) -> Lexicon:
@@ -254,36 +293,55 @@ def extended_lexicon(lexicon: Lexicon, names: Iterable[tuple[str, str]]) -> Lexi
         raise lexicon.unknown(unknown[0])
     if not added:
         return lexicon
-    concepts = tuple(_with_aliases(concept, added.get(concept.id, ())) for concept in lexicon.ontology.concepts)
-    table = lexicon.prepared.table
-    entries = _alias_entries(table, tuple(c for c in concepts if not c.obsolete), added)
+    old = lexicon.prepared
+    changed = {concept_id: _with_aliases(lexicon.concepts[concept_id], texts) for concept_id, texts in added.items()}
+    places = {concept_id: _place_of(concept_id, old.ids) for concept_id in added}
+    entries = _alias_entries(old, {places[key]: (concept, len(added[key])) for key, concept in changed.items()})
     content_hash = hashlib.sha256(json.dumps([lexicon.content_hash, added], sort_keys=True).encode()).hexdigest()
-    prepared = Prepared(content_hash, table.extended(entries))
-    return Lexicon(replace(lexicon.ontology, concepts=concepts), prepared=prepared)
+    prepared = replace(
+        old,
+        content_hash=content_hash,
+        table=old.table.extended(entries),
+        concepts=overlay(old.concepts, {places[key]: concept for key, concept in changed.items()}),
+        graph=lexicon.graph,
+    )
+    whole = lexicon.ontology.concepts
+    by_place = {_place_among(key, whole): concept for key, concept in changed.items()}
+    return Lexicon(replace(lexicon.ontology, concepts=overlay(whole, by_place)), prepared=prepared)
 
 
-def _alias_entries(
-    table: NameTable, concepts: Sequence[Concept], added: Mapping[str, Sequence[str]]
-) -> dict[str, list[tuple[int, int]]]:
+def _alias_entries(old: Prepared, changed: Mapping[int, tuple[Concept, int]]) -> dict[str, list[tuple[int, int]]]:
     """All entries of each name that is an alias, as :func:`medlink.ontology.name_table.tabulate` would order them.
 
-    :param concepts: current ones, with their aliases, which are the last of their names.
+    :param changed: by place the concepts with their aliases, and how many of their last names these are.
     """
     found: dict[str, dict[int, int]] = {}
-    for place, concept in enumerate(concepts):
-        n_aliases = len(added.get(concept.id, ()))
+    for place, (concept, n_aliases) in changed.items():
         names = concept.names
         for spelling in range(len(names) - n_aliases, len(names)):
             key = normalise(names[spelling].text)
             if key not in found:
-                row = table.row_of(key)
-                found[key] = {} if row is None else dict(table.entries(row))
+                row = old.table.row_of(key)
+                found[key] = {} if row is None else dict(old.table.entries(row))
             rivals = [spelling, found[key].get(place, spelling)]
             found[key][place] = min(rivals, key=lambda s: (names[s].scope.rank, names[s].text, names[s].kind))
-    return {
-        key: sorted(bearers.items(), key=lambda bearer: (concepts[bearer[0]].names[bearer[1]].scope.rank, bearer[0]))
-        for key, bearers in found.items()
-    }
+
+    def rank(bearer: tuple[int, int]) -> tuple[int, int]:
+        place, spelling = bearer
+        concept = changed[place][0] if place in changed else old.concepts[place]
+        return concept.names[spelling].scope.rank, place
+
+    return {key: sorted(bearers.items(), key=rank) for key, bearers in found.items()}
+
+
+def _place_of(concept_id: str, ids: Sequence[str]) -> int:
+    place = find_sorted(ids, concept_id)
+    assert place is not None, "the id of a concept that is there"  # noqa: S101
+    return place
+
+
+def _place_among(concept_id: str, concepts: Sequence[Concept]) -> int:
+    return bisect_left(concepts, concept_id, key=attrgetter("id"))
 
 
 def hash_concepts(concepts: Iterable[Concept]) -> str:
@@ -300,7 +358,8 @@ def _with_aliases(concept: Concept, texts: Sequence[str]) -> Concept:
 
 
 def _posting(concept: Concept, spelling: int) -> Posting:
-    return Posting(concept.id, concept.names[spelling])
+    name = concept.synonyms[spelling - 1] if spelling else Name(concept.name, Scope.PREFERRED)
+    return Posting(concept.id, name, concept)
 
 
 def _group(pairs: Iterable[tuple[str, str]]) -> Mapping[str, Sequence[str]]:

@@ -2,92 +2,93 @@
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from operator import itemgetter
 
+import numpy as np
+from numpy.typing import NDArray
+
+from medlink.ontology.columns import Chained, find_sorted
 from medlink.records import Concept
 from medlink.text import normalise
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class NameTable:
     """Which concepts bear which normalised name.
 
-    The entries of ``names[row]`` are ``bearers[i], spellings[i]`` for i in ``[starts[row], starts[row + 1])``.
+    The entries of ``names[row]`` are ``bearers[i], spellings[i]`` for i in ``[starts[row], starts[row + 1])``, but for
+    the rows in ``changed``, those behind the last start among them.
 
     :param names: unique, in sorted runs; *length* n_names.
-    :param starts: *length* n_names + 1.
-    :param bearers: the place of the concept among all; *length* n_entries.
-    :param spellings: which of that concept's ``names`` it is; *length* n_entries.
+    :param starts: *Shape:* (n_stored + 1,), of the first rows, or of all.
+    :param bearers: the place of the concept among all. *Shape:* (n_entries,).
+    :param spellings: which of that concept's ``names`` it is. *Shape:* (n_entries,).
     :param runs: the first row of each run in which the names are sorted: one run, but for tables that were extended.
+    :param changed: the (place of the concept, which of its names) of rows that were changed or added.
     """
 
-    names: tuple[str, ...]
-    starts: array[int]
-    bearers: array[int]
-    spellings: array[int]
+    names: Sequence[str]
+    starts: NDArray[np.int64]
+    bearers: NDArray[np.int32]
+    spellings: NDArray[np.int32]
     runs: tuple[int, ...] = (0,)
+    changed: Mapping[int, Sequence[tuple[int, int]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if len(self.starts) != len(self.names) + 1 or not len(self.bearers) == len(self.spellings) == self.starts[-1]:
+        n_stored = len(self.starts) - 1
+        added = sum(row >= n_stored for row in self.changed)
+        if n_stored + added != len(self.names) or not len(self.bearers) == len(self.spellings) == self.starts[-1]:
             raise ValueError(
                 f"name table: expected {len(self.names)} names, one start more and as many entries as the last start "
-                f"says, got {len(self.starts)} starts and {len(self.bearers)} and {len(self.spellings)} entries"
+                f"says, got {n_stored + 1} starts, {added} added names, and {len(self.bearers)} and "
+                f"{len(self.spellings)} entries"
             )
 
     def row_of(self, name: str) -> int | None:
         """The row of a normalised name."""
         for start, end in zip(self.runs, (*self.runs[1:], len(self.names)), strict=True):
-            row = bisect_left(self.names, name, start, end)
-            if row < end and self.names[row] == name:
+            if (row := find_sorted(self.names, name, start, end)) is not None:
                 return row
         return None
 
-    def entries(self, row: int) -> list[tuple[int, int]]:
+    def entries(self, row: int) -> Sequence[tuple[int, int]]:
         """The (place of the concept, which of its names) of a row."""
-        span = slice(self.starts[row], self.starts[row + 1])
-        return list(zip(self.bearers[span], self.spellings[span], strict=True))
+        if row in self.changed:
+            return self.changed[row]
+        span = slice(self.starts.item(row), self.starts.item(row + 1))
+        return list(zip(self.bearers[span].tolist(), self.spellings[span].tolist(), strict=True))
 
     def extended(self, entries: Mapping[str, Sequence[tuple[int, int]]]) -> NameTable:
         """The table with other entries for some names: rows keep their place, new names follow sorted, as a run.
 
         :param entries: the (place of the concept, which of its names) of each name, all of them and in their order.
         """
-        new = sorted(name for name in entries if self.row_of(name) is None)
-        changed = sorted((row, name) for name in entries if (row := self.row_of(name)) is not None)
-        starts, bearers, spellings = array("I"), array("I"), array("I")
-
-        def copy(first: int, last: int) -> None:
-            """Takes over the rows [first, last)."""
-            span, moved = slice(self.starts[first], self.starts[last]), len(bearers) - self.starts[first]
-            starts.extend(self.starts[first:last] if not moved else [n + moved for n in self.starts[first:last]])
-            bearers.extend(self.bearers[span])
-            spellings.extend(self.spellings[span])
-
-        def add(name: str) -> None:
-            starts.append(len(bearers))
-            bearers.extend(place for place, _ in entries[name])
-            spellings.extend(spelling for _, spelling in entries[name])
-
-        done = 0
-        for row, name in changed:
-            copy(done, row)
-            add(name)
-            done = row + 1
-        copy(done, len(self.names))
-        for name in new:
-            add(name)
-        starts.append(len(bearers))
+        rows = {name: self.row_of(name) for name in entries}
+        new = sorted(name for name, row in rows.items() if row is None)
+        changed = dict(self.changed) | {row: entries[name] for name, row in rows.items() if row is not None}
+        changed |= {row: entries[name] for row, name in enumerate(new, len(self.names))}
         runs = (*self.runs, len(self.names)) if new else self.runs
-        return NameTable((*self.names, *new), starts, bearers, spellings, runs)
+        names = Chained(self.names, tuple(new)) if new else self.names
+        return replace(self, names=names, runs=runs, changed=changed)
+
+    def flattened(self) -> NameTable:
+        """The same with no row in ``changed``."""
+        if not self.changed:
+            return self
+        entries = [self.entries(row) for row in range(len(self.names))]
+        return _table(self.names, entries, self.runs)
 
 
-def find_runs(names: Sequence[str]) -> tuple[int, ...]:
-    """The first place of each run in which some names ascend."""
-    return (0, *(row for row, (before, after) in enumerate(pairwise(names), 1) if after < before))
+def _table(
+    names: Sequence[str], entries: Sequence[Sequence[tuple[int, int]]], runs: tuple[int, ...] = (0,)
+) -> NameTable:
+    starts = np.zeros(len(names) + 1, np.int64)
+    np.cumsum([len(row) for row in entries], out=starts[1:])
+    flat = np.array([pair for row in entries for pair in row], np.int32).reshape(-1, 2)
+    return NameTable(names, starts, flat[:, 0].copy(), flat[:, 1].copy(), runs)
 
 
 def tabulate(concepts: Sequence[Concept]) -> NameTable:
@@ -107,10 +108,6 @@ def tabulate(concepts: Sequence[Concept]) -> NameTable:
                 seen.add(key)
                 entries.append((key, name.scope.rank, place, spelling))
     entries.sort()
-    names, starts = list[str](), array("I")
-    for number, entry in enumerate(entries):
-        if not names or names[-1] != entry[0]:
-            names.append(entry[0])
-            starts.append(number)
-    starts.append(len(entries))
-    return NameTable(tuple(names), starts, array("I", [e[2] for e in entries]), array("I", [e[3] for e in entries]))
+    grouped = [(name, list(rows)) for name, rows in groupby(entries, key=itemgetter(0))]
+    names = tuple(name for name, _ in grouped)
+    return _table(names, [[(place, spelling) for _, _, place, spelling in rows] for _, rows in grouped])

@@ -1,4 +1,4 @@
-"""A lexicon as files: concepts as JSON Lines, the table of names beside them."""
+"""A lexicon as files that are mapped: concepts as JSON Lines, and arrays of names, ids and the graph around them."""
 
 from __future__ import annotations
 
@@ -6,22 +6,25 @@ import hashlib
 import inspect
 import json
 import unicodedata
-from array import array
+from collections.abc import Mapping
 from functools import cache
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from medlink import text
 from medlink.errors import ArtifactError
-from medlink.ontology.concept_json import concept_line, parse_concept
-from medlink.ontology.lexicon import Lexicon, Prepared
-from medlink.ontology.name_table import NameTable, find_runs
+from medlink.ontology.columns import Edges, Moved, StringColumn, read_array
+from medlink.ontology.concept_json import concept_line
+from medlink.ontology.lexicon import Graph, Lexicon, Prepared
+from medlink.ontology.name_table import NameTable
 from medlink.ontology.source import Ontology
+from medlink.ontology.stored import Selected, StoredConcepts
 
-FORMAT = "medlink.lexicon.v1"
-CONCEPTS_FILE = "concepts.jsonl"
-NAMES_FILE = "names.json"
+FORMAT = "medlink.lexicon.v2"
+HEADER_FILE, CONCEPTS_FILE = "lexicon.json", "concepts.jsonl"
 _HINT = "Delete the folder; it is built again."
 
 
@@ -38,7 +41,31 @@ def write_lexicon(lexicon: Lexicon, folder: Path) -> None:
     Not atomic: whoever keeps lexicons writes to a temporary folder and renames it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    ontology, table = lexicon.ontology, lexicon.prepared.table
+    ontology, prepared = lexicon.ontology, lexicon.prepared
+    table, graph = prepared.table.flattened(), lexicon.graph
+    is_current, bounds = list[bool](), [0]
+    with (folder / CONCEPTS_FILE).open("wb") as stream:
+        for concept in ontology.concepts:
+            bounds.append(bounds[-1] + stream.write(f"{concept_line(concept)}\n".encode()))
+            is_current.append(not concept.obsolete)
+    StringColumn.of(table.names).write(folder, "names")
+    StringColumn.of(prepared.ids).write(folder, "ids")
+    moved = [(old, new) for old in sorted(graph.moved) for new in graph.moved[old]]
+    StringColumn.of(old for old, _ in moved).write(folder, "moved-from")
+    StringColumn.of(new for _, new in moved).write(folder, "moved-to")
+    arrays: dict[str, NDArray[Any]] = {
+        "lines": np.array(bounds, np.int64),
+        "current": np.flatnonzero(is_current).astype(np.int32),
+        "name-starts": table.starts,
+        "name-bearers": table.bearers,
+        "name-spellings": table.spellings,
+        "parents-sources": graph.parents.sources,
+        "parents-targets": graph.parents.targets,
+        "children-sources": graph.children.sources,
+        "children-targets": graph.children.targets,
+    }
+    for name, values in arrays.items():
+        np.save(folder / f"{name}.npy", values)
     header = {
         "format": FORMAT,
         "normaliser": normaliser_hash(),
@@ -48,54 +75,81 @@ def write_lexicon(lexicon: Lexicon, folder: Path) -> None:
         "version": ontology.version,
         "licence": ontology.licence,
         "sha256": ontology.sha256,
-        "n_concepts": len(ontology.concepts),
+        "runs": table.runs,
+        "files": {path.name: path.stat().st_size for path in _files(folder)},
     }
-    with (folder / CONCEPTS_FILE).open("w", encoding="utf-8", newline="\n") as stream:
-        stream.write(json.dumps(header, ensure_ascii=False) + "\n")
-        stream.writelines(f"{concept_line(concept)}\n" for concept in ontology.concepts)
-    with (folder / NAMES_FILE).open("w", encoding="utf-8", newline="\n") as stream:
-        columns = (list(table.starts), list(table.bearers), list(table.spellings))
-        json.dump((lexicon.content_hash, table.names, *columns), stream, ensure_ascii=False, separators=(",", ":"))
+    (folder / HEADER_FILE).write_text(json.dumps(header, ensure_ascii=False, indent=1), encoding="utf-8")
+
+
+def _files(folder: Path) -> list[Path]:
+    """The files of a lexicon beside its header; there may be others in its folder."""
+    return sorted(path for path in folder.iterdir() if path.name == CONCEPTS_FILE or path.stem in _ARRAYS)
+
+
+_COLUMNS = ("names", "ids", "moved-from", "moved-to")
+_ARRAYS = frozenset(
+    [
+        *(name for column in _COLUMNS for name in (column, f"{column}-bounds")),
+        *("lines", "current", "name-starts", "name-bearers", "name-spellings"),
+        *("parents-sources", "parents-targets", "children-sources", "children-targets"),
+    ]
+)
 
 
 def read_lexicon(folder: Path) -> Lexicon:
-    """The lexicon of a folder, the inverse of :func:`write_lexicon`.
+    """The lexicon of a folder, the inverse of :func:`write_lexicon`; its files are mapped, not read.
 
     :raises ArtifactError: when a file is missing or incomplete, or other rules of normalisation made it.
     """
     try:
-        with (folder / CONCEPTS_FILE).open(encoding="utf-8", newline="\n") as stream:
-            header = json.loads(stream.readline())
-            _check(header, folder)
-            ontology = Ontology(
-                name=header["name"],
-                title=header["title"],
-                version=header["version"],
-                licence=header["licence"],
-                sha256=header["sha256"],
-                concepts=tuple(map(parse_concept, islice(stream, header["n_concepts"]))),
-            )
-        names_hash, names, *columns = json.loads((folder / NAMES_FILE).read_text(encoding="utf-8"))
-        starts, bearers, spellings = (array("I", column) for column in columns)
-        table = NameTable(tuple(names), starts, bearers, spellings, find_runs(names))
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        header = json.loads((folder / HEADER_FILE).read_text(encoding="utf-8"))
+        _check(header, folder)
+        sizes = {path.name: path.stat().st_size for path in _files(folder)}
+        if sizes != header["files"]:
+            wrong = sorted(name for name, size in header["files"].items() if sizes.get(name) != size)
+            raise ValueError(f"other sizes of {', '.join(wrong)}")
+        return _read(folder, header)
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise ArtifactError(
             "the stored lexicon is damaged",
             where=str(folder),
-            expected=f"{CONCEPTS_FILE} and {NAMES_FILE} as they were written",
+            expected=f"{HEADER_FILE} and the files that it names, as they were written",
             got=f"{type(error).__name__}: {error}",
             hint=_HINT,
         ) from error
-    expected, got = (header["n_concepts"], header["content_hash"]), (len(ontology.concepts), names_hash)
-    if got != expected:
-        raise ArtifactError(
-            "the stored lexicon is damaged",
-            where=str(folder),
-            expected=f"{expected[0]} concepts and the names of {expected[1]}",
-            got=f"{got[0]} and {got[1]}",
-            hint=_HINT,
-        )
-    return Lexicon(ontology, prepared=Prepared(header["content_hash"], table))
+
+
+def _read(folder: Path, header: Mapping[str, Any]) -> Lexicon:
+    def array(name: str) -> Any:  # noqa: ANN401 - of several types
+        return read_array(folder / f"{name}.npy")
+
+    def edges(name: str) -> Edges:
+        return Edges(array(f"{name}-sources"), array(f"{name}-targets"))
+
+    concepts = StoredConcepts(folder / CONCEPTS_FILE, array("lines"))
+    current = array("current")
+    ontology = Ontology(
+        name=header["name"],
+        title=header["title"],
+        version=header["version"],
+        licence=header["licence"],
+        sha256=header["sha256"],
+        concepts=concepts,
+    )
+    names = StringColumn.read(folder, "names")
+    table = NameTable(
+        names, array("name-starts"), array("name-bearers"), array("name-spellings"), tuple(header["runs"])
+    )
+    moved = Moved(StringColumn.read(folder, "moved-from"), StringColumn.read(folder, "moved-to"))
+    prepared = Prepared(
+        content_hash=header["content_hash"],
+        table=table,
+        ids=StringColumn.read(folder, "ids"),
+        concepts=concepts if len(current) == len(concepts) else Selected(concepts, current),
+        graph=Graph(edges("parents"), edges("children"), moved),
+        folder=folder,
+    )
+    return Lexicon(ontology, prepared=prepared)
 
 
 def _check(header: dict[str, Any], folder: Path) -> None:
@@ -104,7 +158,7 @@ def _check(header: dict[str, Any], folder: Path) -> None:
     if got != expected:
         raise ArtifactError(
             "another version of medlink wrote the stored lexicon",
-            where=str(folder / CONCEPTS_FILE),
+            where=str(folder / HEADER_FILE),
             expected=str(expected),
             got=str(got),
             hint=_HINT,

@@ -7,7 +7,7 @@ import hashlib
 import logging
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -39,9 +39,11 @@ class Ontology:
     version: str
     licence: str
     sha256: str
-    concepts: tuple[Concept, ...]
+    concepts: Sequence[Concept]
 
     def __post_init__(self) -> None:
+        if not isinstance(self.concepts, tuple):
+            return  # stored ones were checked when they were a tuple
         for before, after in pairwise(concept.id for concept in self.concepts):
             if before >= after:
                 raise ValueError(f"ontology {self.name!r}: expected sorted, unique ids, got {after!r} after {before!r}")

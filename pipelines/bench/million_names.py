@@ -45,7 +45,7 @@ from medlink.index.vectors import NameVectors
 from medlink.linking.candidates import find_names
 from medlink.linking.name_vectors import Shelf, obtain_vectors
 from medlink.ontology.lexicon import Lexicon, Posting
-from medlink.records import Name
+from medlink.records import Concept, Name
 from medlink.text import normalise
 from pipelines.bench.results import append_result
 from pipelines.open_ontologies import json_terms, mesh_descriptors, mesh_supplementary, resources_folder
@@ -207,7 +207,8 @@ class Names:
 
     def postings(self, row: int) -> tuple[Posting, ...]:
         """Two bearers, so that every query is encoded."""
-        return (Posting("X:1", Name(self.names[row])), Posting("X:2", Name(self.names[row])))
+        name = self.names[row]
+        return tuple(Posting(key, Name(name), Concept(key, name)) for key in ("X:1", "X:2"))
 
 
 class Towers:

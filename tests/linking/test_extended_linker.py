@@ -8,8 +8,9 @@ import pytest
 
 from medlink.index.name_index import NameIndex
 from medlink.linking.linker import Linker
-from medlink.ontology.lexicon import extended_lexicon, with_names
+from medlink.ontology.lexicon import extended_lexicon
 from medlink.text import normalise
+from tests.named import with_names
 
 ALIASES = (
     ("Funny turns", "HP:0001250"),

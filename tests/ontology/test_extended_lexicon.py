@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medlink.errors import UnknownNameError
-from medlink.ontology.lexicon import Lexicon, extended_lexicon, with_names
+from medlink.ontology.lexicon import Lexicon, extended_lexicon
 from medlink.ontology.obo import read_obo
 from medlink.ontology.persistence import read_lexicon, write_lexicon
 from medlink.records import Scope
 from tests.conftest import TINY_OBO
+from tests.named import with_names
 
 LEXICON = Lexicon(read_obo(TINY_OBO, name="tiny"))
 IDS = sorted(LEXICON.concepts)

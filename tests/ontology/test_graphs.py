@@ -153,7 +153,7 @@ TURTLE = """\
 @pytest.fixture
 def concepts(tmp_path: Path) -> tuple[Concept, ...]:
     (tmp_path / "x.obo").write_text(OBO, encoding="utf-8")
-    return read_obo(tmp_path / "x.obo", name="x").concepts
+    return tuple(read_obo(tmp_path / "x.obo", name="x").concepts)
 
 
 def test_obo_graph_gives_what_the_obo_file_gives(concepts: tuple[Concept, ...], tmp_path: Path) -> None:
