@@ -105,13 +105,9 @@ def labels_of(lexicon: Lexicon, recogniser: Recogniser) -> frozenset[str]:
     """
     nlp = spacy.blank("en")
     tokenise_by_words(nlp)
-    names = [concept.name for concept in lexicon.concepts.values()]
-    sample = names[:: max(1, len(names) // _SAMPLE)]
-    found: Counter[str] = Counter()
-    for name in sample:
-        doc = nlp(f"This is a case of {name}.")
-        found.update({span.label for span in recogniser.read(doc).spans()})
-    kept = frozenset(label for label, n in found.items() if n >= _LEAST_SHARE * len(sample))
+    docs = [nlp(f"This is a case of {concept.name}.") for concept in lexicon.sample(_SAMPLE)]
+    found = Counter(label for labels in recogniser.labels_in(docs) for label in labels)
+    kept = frozenset(label for label, n in found.items() if n >= _LEAST_SHARE * len(docs))
     return kept or frozenset(recogniser.columns)
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from medlink.detection.words import Words, content_words_of, hash_stem, stem
+from medlink.ontology.columns import read_array
 from medlink.text import FUNCTION_WORDS
 
 # Slots of the presence filter per name: one window in sixteen that is no name passes it by chance.
@@ -36,37 +39,61 @@ class KeyTable:
     present: NDArray[np.bool_]
 
     @classmethod
-    def build(cls, names: Sequence[str], *, written: Callable[[int], Iterable[str]]) -> KeyTable:
-        """The table of normalised names; those of function words alone are left out.
+    def build(cls, names: Iterable[tuple[int, str]], *, written: Callable[[int], Iterable[str]]) -> KeyTable:
+        """The table of normalised names, each with its row; those of function words alone are left out.
 
         :param names: normal forms, as :func:`medlink.text.normalise` gives them.
         :param written: gives the ways in which the ontology writes the name of a row; asked only where the normal form
             does not tell "A" from "a".
         """
-        named = (
-            (words, row)
-            for row, name in enumerate(names)
-            for words in (
-                {content_words_of(text).norms for text in written(row)} if " a " in f"{name} " else {_content(name)}
-            )
-            if words
-        )
-        return cls.of_pairs((tuple(map(stem, words)), row) for words, row in named)
+        return _EMPTY.extended(names, written=written)
+
+    def extended(self, names: Iterable[tuple[int, str]], *, written: Callable[[int], Iterable[str]]) -> KeyTable:
+        """The table with other names, or other ways to write one; see :meth:`build`."""
+        keyed: set[tuple[int, int]] = set()
+        lengths = set(self.lengths)
+        for row, name in names:
+            texts = {content_words_of(text).norms for text in written(row)} if " a " in f"{name} " else {_content(name)}
+            for words in filter(None, texts):
+                stems = tuple(map(stem, words))
+                keyed.add((_key(stems), row))
+                lengths.add(len(stems))
+        if len(self.keys):
+            keyed = {(key, row) for key, row in keyed if row not in self._rows_of(key)}
+        ordered = sorted(keyed)
+        new = np.array([key for key, _ in ordered], np.uint64)
+        at = np.searchsorted(self.keys, new, side="right")
+        keys, rows = np.insert(self.keys, at, new), np.insert(self.rows, at, [row for _, row in ordered])
+        return KeyTable(keys, rows, tuple(sorted(lengths)), self._with_present(new))
+
+    def _with_present(self, new: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        n_slots = 1 << max(8, (_SLOTS_PER_NAME * (len(self.keys) + len(new))).bit_length())
+        present = np.array(self.present) if len(self.keys) else np.zeros(n_slots, dtype=np.bool_)
+        present[new & np.uint64(len(present) - 1)] = True
+        return present
+
+    def _rows_of(self, key: int) -> list[int]:
+        return next((rows for _, rows in self.lookup(np.array([key], np.uint64))), [])
+
+    def write(self, folder: Path) -> None:
+        """Write its files into a folder."""
+        for name, values in self._arrays().items():
+            np.save(folder / f"{name}.npy", values)
+
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        lengths = np.array(self.lengths, np.int64)
+        return {"keys": self.keys, "key-rows": self.rows, "key-lengths": lengths, "keys-present": self.present}
 
     @classmethod
-    def of_pairs(cls, pairs: Iterable[tuple[Sequence[str], int]]) -> KeyTable:
-        """The table of some stems and the rows that they stand for."""
-        keyed: set[tuple[int, int]] = set()
-        lengths: set[int] = set()
-        for stems, row in pairs:
-            keyed.add((_key(stems), row))
-            lengths.add(len(stems))
-        ordered = sorted(keyed)
-        keys = np.array([key for key, _ in ordered], dtype=np.uint64)
-        present = np.zeros(1 << max(8, (_SLOTS_PER_NAME * len(ordered)).bit_length()), dtype=np.bool_)
-        present[keys & np.uint64(len(present) - 1)] = True
-        rows = np.array([row for _, row in ordered], dtype=np.int64)
-        return cls(keys, rows, tuple(sorted(lengths)), present)
+    def read(cls, folder: Path) -> KeyTable:
+        """The table of a folder, mapped.
+
+        :raises OSError: when a file is missing.
+        :raises ValueError: when one is damaged.
+        """
+        names = ("keys", "key-rows", "key-lengths", "keys-present")
+        keys, rows, lengths, present = (read_array(folder / f"{name}.npy") for name in names)
+        return cls(keys, rows, tuple(lengths.tolist()), present)
 
     def lookup(self, keys: NDArray[np.uint64]) -> Iterator[tuple[int, list[int]]]:
         """The keys that are there, each by its place in what was asked, with its rows.
@@ -96,6 +123,9 @@ class KeyTable:
             for place, rows in self.lookup((sums[n_words:] - sums[:-n_words])[unbroken]):
                 first = int(unbroken[place])
                 yield first, first + n_words, rows
+
+
+_EMPTY = KeyTable(np.empty(0, np.uint64), np.empty(0, np.int64), (), np.zeros(1, np.bool_))
 
 
 def _content(name: str) -> tuple[str, ...]:

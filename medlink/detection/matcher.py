@@ -10,8 +10,8 @@ from operator import attrgetter
 
 from spacy.lang.en.stop_words import STOP_WORDS
 
-from medlink.detection.key_table import KeyTable
 from medlink.detection.name_forms import NameForm, Window, is_heading
+from medlink.detection.name_words import keys_of, spell_checker_of
 from medlink.detection.readings import Kind, Reading, readings
 from medlink.detection.typos import SpellChecker
 from medlink.detection.words import Gap, Words, content_words_of, stem
@@ -63,7 +63,7 @@ class DictionaryMatcher:
         self._forms: dict[int, tuple[NameForm, ...]] = {}
         self._below: dict[str, int] = {}
         self._spelling: SpellChecker | None = None
-        self._table = KeyTable.build(lexicon.names, written=self._written)
+        self._table = keys_of(lexicon)
 
     def find(self, text: str, *, nested: bool = False) -> list[tuple[int, int]]:
         """The ``[start, end)`` of all mentions in a text, by start, then end; see :meth:`matches`."""
@@ -104,7 +104,7 @@ class DictionaryMatcher:
         if Kind.MISSPELT not in self.kinds:
             return words
         if self._spelling is None:
-            self._spelling = SpellChecker({word for name in self._lexicon.names for word in name.split()})
+            self._spelling = spell_checker_of(self._lexicon)
         return replace(words, norms=tuple(map(self._spelling.correct, words.norms)))
 
     def _written_matches(self, text: str, words: Words, spelt: Words) -> Iterator[Match]:
@@ -150,9 +150,6 @@ class DictionaryMatcher:
             forms = tuple({NameForm.of(posting.name, posting.concept) for posting in postings})
             self._forms[row] = forms
         return forms
-
-    def _written(self, row: int) -> Iterable[str]:
-        return (posting.name.text for posting in self._lexicon.postings(row))
 
 
 def _window(text: str, words: Words, first: int, last: int) -> Window:

@@ -11,6 +11,7 @@ import numpy as np
 
 from medlink import __version__
 from medlink.detection.attributes import SPANS_KEY
+from medlink.detection.name_words import rules_hash, write_name_words
 from medlink.detection.pipeline import build_detector
 from medlink.encoder.loading import load_encoder
 from medlink.encoder.protocol import Encoder
@@ -158,7 +159,7 @@ def _obtain_lexicon(recipe: Recipe, *, whole: bool = False, show_progress: bool 
     cuts = [() if whole or kept else _branches(source) for source in sources]
     marks = [mark for source, cut in zip(sources, cuts, strict=True) for mark in (*_identify(source), *sorted(cut))]
     name = "-".join(_safe_name(_file_of(source)) for source in sources)
-    folder = Workspace(recipe.workspace).lexicons / _key(name, normaliser_hash(), *marks, *sorted(kept))
+    folder = Workspace(recipe.workspace).lexicons / _key(name, normaliser_hash(), rules_hash(), *marks, *sorted(kept))
 
     def fill(target: Path) -> Facts:
         lexicons = [
@@ -171,6 +172,7 @@ def _obtain_lexicon(recipe: Recipe, *, whole: bool = False, show_progress: bool 
         if len(lexicons) > 1:
             lexicon = Lexicon(join_ontologies([one.ontology for one in lexicons])).branch(*kept)
         write_lexicon(lexicon, target)
+        write_name_words(lexicon, target)
         return {
             "medlink": __version__,
             "ontology": lexicon.ontology_name,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from medlink.detection.name_words import vocabulary_of
 from medlink.encoder.adapter import AdaptedEncoder, Adapter
 from medlink.encoder.protocol import Encoder
 from medlink.index.name_index import NameIndex
@@ -74,7 +75,7 @@ class Linker:
     @cached_property
     def rarity(self) -> Rarity:
         """How much each word says among the lexicon's names."""
-        return Rarity(self.lexicon.names)
+        return Rarity(vocabulary_of(self.lexicon))
 
     @property
     def experience(self) -> Experience:

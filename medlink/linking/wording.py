@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import log
@@ -11,6 +9,7 @@ from typing import NamedTuple
 
 from rapidfuzz.fuzz import ratio, token_sort_ratio
 
+from medlink.detection.vocabulary import Vocabulary
 from medlink.detection.words import stem
 from medlink.text import content_words
 
@@ -18,6 +17,8 @@ _ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii":
 # Letters that two words' beginnings share for one to count, in part, as the other.
 _SHORTEST_PREFIX = 4
 _LONGEST_ACRONYM = 6
+# Words whose weights are remembered.
+_REMEMBERED = 1 << 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +68,23 @@ class Comparison(NamedTuple):
 class Rarity:
     """How much a word says: ``ln((1 + n_names) / (1 + names that have it)) + 1``, by stem.
 
-    :param names: normalised.
+    :param vocabulary: of the names.
     """
 
-    def __init__(self, names: Sequence[str]) -> None:
-        counts = Counter(stem(word) for name in names for word in set(name.split()))
-        n_names = len(names)
-        self._weights: Mapping[str, float] = {
-            stemmed: log((1 + n_names) / (1 + min(count, n_names))) + 1 for stemmed, count in counts.items()
-        }
-        self._highest = log(1 + n_names) + 1
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
+        self._weights: dict[str, float] = {}
 
     def __call__(self, stemmed: str) -> float:
         """The weight of a stem, 1 or more; that of a new word is the highest."""
-        return self._weights.get(stemmed, self._highest)
+        weight = self._weights.get(stemmed)
+        if weight is None:
+            if len(self._weights) >= _REMEMBERED:
+                self._weights.clear()
+            n_names = self._vocabulary.n_names
+            weight = log((1 + n_names) / (1 + min(self._vocabulary.count(stemmed), n_names))) + 1
+            self._weights[stemmed] = weight
+        return weight
 
 
 @lru_cache(maxsize=1 << 17)

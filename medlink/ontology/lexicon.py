@@ -6,7 +6,7 @@ import hashlib
 import json
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from operator import attrgetter
@@ -117,6 +117,11 @@ class Lexicon:
         return self.prepared.folder
 
     @property
+    def changed_rows(self) -> Collection[int]:
+        """The rows that are otherwise than in ``folder``, or behind those there."""
+        return self.prepared.table.changed.keys()
+
+    @property
     def names(self) -> Sequence[str]:
         """The unique normalised names of the current concepts; a row is a place in here.
 
@@ -137,6 +142,10 @@ class Lexicon:
         """Who bears a text as a name, exactly after normalisation; empty where nobody does."""
         row = self.row_of(normalise(text))
         return () if row is None else self.postings(row)
+
+    def sample(self, n: int) -> tuple[Concept, ...]:
+        """Some ``n`` of the current concepts, evenly from all; all where there are fewer."""
+        return tuple(self._current[:: max(1, len(self._current) // n)])
 
     def resolve(self, concept_id: str) -> str | None:
         """The current concept that an id means today, through alternative ids and replacements.

@@ -36,7 +36,7 @@ def _slow_windows(names: list[str], text: str) -> set[tuple[int, int, int]]:
 
 @given(st.lists(WORDS, max_size=6), st.lists(WORDS, min_size=1, max_size=4).map(". ".join))
 def test_windows_equals_the_slow_search(names: list[str], text: str) -> None:
-    assert _windows(KeyTable.build(names, written=_unwritten), text) == _slow_windows(names, text)
+    assert _windows(KeyTable.build(enumerate(names), written=_unwritten), text) == _slow_windows(names, text)
 
 
 def test_windows_of_an_empty_table_are_none() -> None:
@@ -44,16 +44,16 @@ def test_windows_of_an_empty_table_are_none() -> None:
 
 
 def test_windows_of_an_empty_text_are_none() -> None:
-    assert _windows(KeyTable.build(["short"], written=_unwritten), " ... ") == set()
+    assert _windows(KeyTable.build([(0, "short")], written=_unwritten), " ... ") == set()
 
 
 def test_build_leaves_out_names_of_function_words_alone() -> None:
-    table = KeyTable.build(["of the", "pain"], written=_unwritten)
+    table = KeyTable.build(enumerate(["of the", "pain"]), written=_unwritten)
     assert table.rows.tolist() == [1]
 
 
 def test_build_asks_how_a_name_with_a_is_written() -> None:
     names, written = ["hepatitis a", "loss of a limb"], [["Hepatitis A", "hepatitis a"], ["Loss of a limb"]]
-    table = KeyTable.build(names, written=written.__getitem__)
+    table = KeyTable.build(enumerate(names), written=written.__getitem__)
     assert _windows(table, "Hepatitis A") == {(0, 1, 0), (0, 2, 0)}
     assert _windows(table, "limb loss") == {(0, 2, 1)}
