@@ -20,7 +20,7 @@ from medlink.detection.tokens import tokenise_by_words
 from medlink.ontology.lexicon import Lexicon
 
 # Names that are shown to the recogniser to learn which labels a lexicon's concepts have, and how many must get one.
-_SAMPLE, _LEAST_SHARE = 64, 0.2
+_SAMPLE, _LEAST_SHARE = 32, 0.2
 
 
 class MentionDetector(DictionaryDetector):
