@@ -9,6 +9,7 @@ import logging
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,6 +27,8 @@ MANIFEST = "manifest.json"
 _ATTEMPTS = 3
 # What stands in the name of a temporary folder whose name is not known yet.
 _UNNAMED = "new"
+# Seconds after which a file system's clock surely has moved on.
+_TICK = 2.0
 
 Facts: TypeAlias = dict[str, str | int | float | bool]
 Fill: TypeAlias = Callable[[Path], Facts]
@@ -111,6 +114,13 @@ def read_manifest(folder: Path, *, kind: str) -> Manifest:
 
     :raises ArtifactError: when the folder, its manifest or a file is missing, of another kind, or damaged.
     """
+    manifest = _parse_manifest(folder, kind=kind)
+    for name, entry in manifest.files.items():
+        _check_file(folder / name, entry)
+    return manifest
+
+
+def _parse_manifest(folder: Path, *, kind: str) -> Manifest:
     path = folder / MANIFEST
     try:
         manifest = Manifest.model_validate(json.loads(path.read_text(encoding="utf-8")))
@@ -120,8 +130,6 @@ def read_manifest(folder: Path, *, kind: str) -> Manifest:
         raise ArtifactError("the manifest cannot be read", where=str(path), got=type(error).__name__) from error
     if manifest.kind != kind:
         raise ArtifactError("another kind of artifact", where=str(folder), expected=kind, got=manifest.kind)
-    for name, entry in manifest.files.items():
-        _check_file(folder / name, entry)
     return manifest
 
 
@@ -149,12 +157,42 @@ def obtain_artifact(folder: Path, fill: Fill, *, kind: str) -> tuple[Manifest, b
 
 
 def _find_manifest(folder: Path, kind: str) -> Manifest | None:
-    """The manifest of a sound artifact, ``None`` where it is missing or damaged."""
+    """The manifest of a sound artifact, ``None`` where it is missing or damaged.
+
+    Files that nobody has touched since they were found sound are not read again: an index of millions of names has
+    gigabytes.
+    """
+    stamp, found = folder.parent / f".{folder.name}.checked", _stamp(folder)
     try:
-        return read_manifest(folder, kind=kind)
+        if found and stamp.read_text(encoding="ascii") == found:
+            return _parse_manifest(folder, kind=kind)
+    except (OSError, ValueError):
+        pass  # never checked here
+    try:
+        manifest = read_manifest(folder, kind=kind)
     except ArtifactError as error:
         logger.info("to be built: %s", error)
         return None
+    if found and found == _stamp(folder):
+        with suppress(OSError):  # of a workspace that may only be read
+            stamp.write_text(found, encoding="ascii")  # half of it is no stamp
+    return manifest
+
+
+def _stamp(folder: Path) -> str:
+    """What changes when somebody touches a file of a folder; empty where one was touched just now.
+
+    A file that is written twice within a tick of the system's clock looks as if it had been written once.
+    """
+    try:
+        states = [(path, path.stat()) for path in sorted(folder.rglob("*"))]
+    except OSError:
+        return ""
+    newest = max((state.st_ctime for _, state in states), default=0.0)
+    if not states or time.time() - newest < _TICK:
+        return ""
+    parts = [f"{path.relative_to(folder)} {s.st_size} {s.st_mtime_ns} {s.st_ctime_ns} {s.st_ino}" for path, s in states]
+    return hashlib.sha256("\n".join(parts).encode(errors="surrogateescape")).hexdigest()
 
 
 def _fill_and_rename(temporary: Path, folder: Path, fill: Fill, kind: str) -> Manifest:

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medlink.errors import ArtifactError
+from medlink.store import artifacts
 from medlink.store.artifacts import MANIFEST, Facts, file_sha256, obtain_artifact, read_manifest, write_artifact
 
 KIND = "test.v1"
@@ -169,3 +170,41 @@ def test_a_killed_builder_leaves_nothing_that_is_used(tmp_path: Path) -> None:
     assert start_builder(folder, log, 0.0).wait(60) == 0
     assert leftovers(folder.parent) == []
     assert log.read_text(encoding="utf-8") == "built\nbuilt\n"
+
+
+@pytest.fixture
+def checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An artifact that was found sound, on a clock without ticks."""
+    monkeypatch.setattr("medlink.store.artifacts._TICK", -1.0)
+    folder = tmp_path / "index"
+    assert obtain_artifact(folder, fill, kind=KIND)[1] is True
+    assert obtain_artifact(folder, fill, kind=KIND)[1] is False
+    assert (tmp_path / ".index.checked").is_file()
+    return folder
+
+
+def test_what_was_found_sound_is_not_read_again(checked: Path) -> None:
+    (checked / "a.bin").write_bytes(b"damaged")
+    stamp = checked.parent / ".index.checked"
+    stamp.write_text(artifacts._stamp(checked), encoding="ascii")  # as if it had been found sound like this
+    assert obtain_artifact(checked, fill, kind=KIND)[1] is False
+    assert (checked / "a.bin").read_bytes() == b"damaged"
+
+
+def test_what_was_changed_since_it_was_found_sound_is_built_again(checked: Path) -> None:
+    data = checked / "deep" / "b.txt"
+    state = data.stat()
+    data.write_bytes(b"Content")
+    os.utime(data, ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert obtain_artifact(checked, fill, kind=KIND)[1] is True
+    assert data.read_bytes() == b"content"
+
+
+def test_another_kind_is_told_though_it_was_found_sound(checked: Path) -> None:
+    assert obtain_artifact(checked, fill, kind="test.v2")[1] is True
+
+
+def test_what_was_written_just_now_is_read_again(tmp_path: Path) -> None:
+    obtain_artifact(tmp_path / "index", fill, kind=KIND)
+    obtain_artifact(tmp_path / "index", fill, kind=KIND)
+    assert not (tmp_path / ".index.checked").exists()
