@@ -21,6 +21,7 @@ from medlink.index.recall import look_far_enough, measure_ngram_recall
 from medlink.index.searchers import ApproximateSearcher, faiss_version
 from medlink.index.vectors import NameVectors
 from medlink.linking.name_vectors import Shelf, obtain_vectors
+from medlink.ontology.columns import digest_of
 from medlink.ontology.lexicon import Lexicon
 from medlink.store.artifacts import Facts, obtain_artifact
 from medlink.store.workspace import Workspace
@@ -92,8 +93,7 @@ def _shelves(encoder: Encoder, workspace: Workspace, label: str) -> list[Shelf]:
 
 
 def _obtain_ngrams(lexicon: Lexicon, workspace: Workspace) -> NgramIndex:
-    names = hashlib.sha256("\n".join(lexicon.names).encode()).hexdigest()
-    folder = workspace.indexes / "ngrams" / f"{lexicon.ontology_name}-{names[:16]}"
+    folder = workspace.indexes / "ngrams" / f"{lexicon.ontology_name}-{digest_of(lexicon.names)[:16]}"
 
     def fill(target: Path) -> tuple[NgramIndex, Facts]:
         index = NgramIndex.build(lexicon.names, target)

@@ -19,6 +19,7 @@ from medlink.encoder.combined import Tower
 from medlink.errors import ArtifactError
 from medlink.index.arrays import make_array
 from medlink.index.vectors import check_finite
+from medlink.ontology.columns import digest_of
 from medlink.store.artifacts import MANIFEST, Facts, Manifest, obtain_artifact, read_manifest, write_artifact
 
 logger = logging.getLogger(__name__)
@@ -55,9 +56,8 @@ class Shelf:
 
     def place_of(self, names: Sequence[str]) -> Path:
         """The folder of some names' vectors."""
-        digest = hashlib.sha256(f"{self.tower.encoder.fingerprint} {self.tower.factor!r}".encode())
-        for name in names:
-            digest.update(f"\n{name}".encode())
+        facts = f"{self.tower.encoder.fingerprint} {self.tower.factor!r} {digest_of(names)}"
+        digest = hashlib.sha256(facts.encode())
         return self.folder / f"{self.name}-{digest.hexdigest()[:16]}"
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import abstractmethod
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain, groupby, pairwise
 from pathlib import Path
 from typing import Any, overload
@@ -79,6 +81,11 @@ class StringColumn(Strings):
         """
         return cls(read_array(folder / f"{name}.npy"), read_array(folder / f"{name}-bounds.npy"))
 
+    @cached_property
+    def digest(self) -> str:
+        """See :func:`digest_of`."""
+        return hashlib.sha256(hashlib.sha256(self._data).digest() + self._bounds.tobytes()).hexdigest()
+
     def __len__(self) -> int:
         return len(self._bounds) - 1
 
@@ -107,6 +114,11 @@ class Chained(Strings):
 
     def __iter__(self) -> Iterator[str]:
         return chain(self._first, self._then)
+
+
+def digest_of(strings: Sequence[str]) -> str:
+    """The hex sha256 of some strings in their order; that of a column takes a second for a gigabyte, and that once."""
+    return strings.digest if isinstance(strings, StringColumn) else StringColumn.of(strings).digest
 
 
 def find_sorted(strings: Sequence[str], wanted: str, start: int = 0, end: int | None = None) -> int | None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medlink.ontology.columns import Chained, Edges, Moved, StringColumn, find_sorted
+from medlink.ontology.columns import Chained, Edges, Moved, StringColumn, digest_of, find_sorted
 
 TEXTS = st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=8), max_size=12)
 PAIRS = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8)), max_size=20)
@@ -41,6 +41,13 @@ def test_chained_are_both_one_after_the_other(first: list[str], then: list[str])
 def test_a_place_that_is_not_there_is_an_index_error(strings: StringColumn | Chained, place: int) -> None:
     with pytest.raises(IndexError):
         _ = strings[place]
+
+
+@given(TEXTS, TEXTS)
+def test_equal_strings_have_equal_digests_and_others_have_others(one: list[str], other: list[str]) -> None:
+    assert digest_of(one) == digest_of(tuple(one)) == digest_of(StringColumn.of(one)) == digest_of(Chained(one, []))
+    assert (digest_of(one) == digest_of(other)) == (one == other)
+    assert digest_of(["ab", "c"]) != digest_of(["a", "bc"])
 
 
 def test_long_columns_are_iterated_in_blocks() -> None:
