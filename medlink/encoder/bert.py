@@ -32,23 +32,9 @@ _EXPECTED = {
 _DEFAULTS = {"position_embedding_type": "absolute", "is_decoder": False, "add_cross_attention": False}
 
 
-class _Unset:
-    """A layer whose weights are not drawn: they are read right after."""
-
+class _Embedding(nn.Embedding):
     def reset_parameters(self) -> None:
-        """Nothing; drawing on torch's meta device would import its compiler, which takes seconds."""
-
-
-class _Linear(_Unset, nn.Linear):
-    pass
-
-
-class _Embedding(_Unset, nn.Embedding):
-    pass
-
-
-class _LayerNorm(_Unset, nn.LayerNorm):
-    pass
+        """Nothing: the weights are read right after. Drawing them on torch's meta device would import its compiler."""
 
 
 class Bert(nn.Module):
@@ -70,7 +56,7 @@ class Bert(nn.Module):
                 "word_embeddings": _Embedding(config["vocab_size"], width),
                 "position_embeddings": _Embedding(self.max_length, width),
                 "token_type_embeddings": _Embedding(config.get("type_vocab_size", 2), width),
-                "LayerNorm": _LayerNorm(width, eps=eps),
+                "LayerNorm": nn.LayerNorm(width, eps=eps),
             }
         )
         layers = [_layer(width, config["intermediate_size"], eps) for _ in range(config["num_hidden_layers"])]
@@ -116,13 +102,13 @@ class Bert(nn.Module):
 
 def _layer(width: int, inner: int, eps: float) -> nn.Module:
     def output(n_inputs: int) -> nn.Module:
-        return nn.ModuleDict({"dense": _Linear(n_inputs, width), "LayerNorm": _LayerNorm(width, eps=eps)})
+        return nn.ModuleDict({"dense": nn.Linear(n_inputs, width), "LayerNorm": nn.LayerNorm(width, eps=eps)})
 
-    attention = nn.ModuleDict({part: _Linear(width, width) for part in ("query", "key", "value")})
+    attention = nn.ModuleDict({part: nn.Linear(width, width) for part in ("query", "key", "value")})
     return nn.ModuleDict(
         {
             "attention": nn.ModuleDict({"self": attention, "output": output(width)}),
-            "intermediate": nn.ModuleDict({"dense": _Linear(width, inner)}),
+            "intermediate": nn.ModuleDict({"dense": nn.Linear(width, inner)}),
             "output": output(inner),
         }
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from numpy.typing import DTypeLike, NDArray
 from scipy import sparse
 
 from medlink.index.arrays import make_array
+from medlink.index.spelling import Spelling, join_spellings
 
 # The setting behind the TF-IDF rows of the field's tables: n-grams that do not cross word borders.
 NGRAM_LENGTHS = (2, 3, 4)
@@ -31,22 +32,24 @@ class Postings:
     :param rows: *Shape:* (n_postings,), int32, ascending for each n-gram.
     :param counts: how often the name holds it. *Shape:* (n_postings,), unsigned integers.
     :param lengths: the length of each name's vector of counts times idf. *Shape:* (n_names,), float64.
+    :param spelling: the same the other way round.
     """
 
     starts: NDArray[np.int64]
     rows: NDArray[np.int32]
     counts: NDArray[np.uint8] | NDArray[np.uint16]
     lengths: NDArray[np.float64]
+    spelling: Spelling
 
     @property
     def arrays(self) -> tuple[NDArray[np.generic], ...]:
-        """All four, in their order."""
+        """The first four, in their order."""
         return self.starts, self.rows, self.counts, self.lengths
 
     def with_ngrams(self, n_ngrams: int) -> Postings:
         """The same postings beside n-grams that none of these names holds."""
         more = np.full(n_ngrams + 1 - len(self.starts), self.starts[-1])
-        return Postings(np.concatenate([self.starts, more]), self.rows, self.counts, self.lengths)
+        return replace(self, starts=np.concatenate([self.starts, more]))
 
     def weights(self) -> NDArray[np.float64]:
         """The counts over the lengths of their names. *Shape:* (n_postings,)."""
@@ -56,11 +59,13 @@ class Postings:
         """Writes the arrays into an existing folder."""
         for file, values in zip(_FILES, self.arrays, strict=True):
             np.save(folder / file, values)
+        self.spelling.write(folder)
 
     @classmethod
     def read(cls, folder: Path) -> Postings:
         """The memory-mapped postings of a folder."""
-        return cls(*(np.asarray(np.load(folder / file, mmap_mode="r")) for file in _FILES))
+        starts, rows, counts, lengths = (np.asarray(np.load(folder / file, mmap_mode="r")) for file in _FILES)
+        return cls(starts, rows, counts, lengths, Spelling.read(folder))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,13 @@ class NgramCounts:
             counts = sparse.csr_matrix(self.words[start : start + _BLOCK] @ self.spelled)
             counts.sort_indices()
             yield counts
+
+    @property
+    def spelling(self) -> Spelling:
+        """The words of the names and their n-grams."""
+        spelled = self.spelled
+        counts = spelled.data.astype(np.min_scalar_type(int(spelled.data.max(initial=0))))
+        return Spelling(self.words.indptr, self.words.indices, spelled.indptr, spelled.indices, counts)
 
     @property
     def largest(self) -> int:
@@ -142,6 +154,7 @@ def build_postings(
         _make("ngram_rows.npy", n_postings, np.int32, folder),
         _make("ngram_counts.npy", n_postings, np.min_scalar_type(counts.largest), folder),
         np.empty(n_names, np.float64),
+        counts.spelling,
     )
     cursor, first = starts[:-1].copy(), 0
     for block in counts.blocks():
@@ -161,6 +174,7 @@ def build_postings(
         for file, values in zip(_FILES, postings.arrays, strict=True):
             if not (folder / file).exists():
                 np.save(folder / file, values)
+        postings.spelling.write(folder)
     return postings
 
 
@@ -180,6 +194,7 @@ def join_postings(blocks: Sequence[Postings]) -> Postings:
         rows[order],
         np.concatenate([block.counts for block in blocks])[order],
         np.concatenate([block.lengths for block in blocks]),
+        join_spellings([block.spelling for block in blocks]),
     )
 
 

@@ -146,14 +146,6 @@ def _spans(asked: Asked, block: Postings) -> list[slice]:
 
 def _cosines(asked: Asked, block: Postings, rows: NDArray[np.int64]) -> NDArray[np.float64]:
     """The cosines of some names by all n-grams of the query. *Shape:* (n_rows,)."""
-    sums = np.zeros(len(rows), np.float64)
-    wanted = rows.astype(np.int32)
-    for column, product in zip(asked.columns, asked.products, strict=True):
-        start, stop = block.starts[column], block.starts[column + 1]
-        if start == stop:
-            continue
-        holders = block.rows[start:stop]
-        places = np.minimum(np.searchsorted(holders, wanted), stop - start - 1)
-        held = holders[places] == wanted
-        sums[held] += block.counts[start + places[held]] * product
-    return sums / block.lengths[rows]
+    weights = np.zeros(len(block.starts) - 1)
+    weights[asked.columns] = asked.products
+    return block.spelling.add_up(weights, rows) / block.lengths[rows]
