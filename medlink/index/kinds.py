@@ -23,6 +23,7 @@ class Kind:
     :param parameter: what says how far a query looks: a parameter of faiss, or :data:`FETCHED`, how many names are
         scored again, where the codes of all are looked at.
     :param depths: its values from the quickest to the most thorough; the first that finds enough is taken.
+    :param n_shards: parts that are searched at once, where a search goes through all of them.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Kind:
     n_fetched: int
     parameter: str
     depths: tuple[int, ...]
+    n_shards: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ KINDS = {
     for kind in (
         # Codes of four bits that are compared in registers: nine nanoseconds a name, so no list is left out. Half as
         # many codes take half the time, but 16 times as many names to score again, which takes longer.
-        Kind("pq", lambda n_names, width: f"PQ{_n_codes(width, 4)}x4fs", 400, FETCHED, (400, 800, 1600, 3200)),
+        Kind("pq", lambda n_names, width: f"PQ{_n_codes(width, 4)}x4fs", 400, FETCHED, (400, 800, 1600, 3200), 4),
         Kind("hnsw", lambda n_names, width: "HNSW32_SQfp16", 40, "efSearch", (64, 128, 256, 512, 1024)),
         Kind("ivf-sq", lambda n_names, width: f"IVF{_n_lists(n_names)},SQ8", 40, "nprobe", _PROBES),
         Kind(

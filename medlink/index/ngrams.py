@@ -99,7 +99,7 @@ class NgramIndex:
         :param n_followed: postings to follow; by default :func:`medlink.index.pruning.enough_postings`.
         """
         n_followed = enough_postings(self.n_names) if n_followed is None else n_followed
-        return search_telling(self._ask(query), self._postings, k=k, n_followed=n_followed)
+        return search_telling(self._ask(query), self._postings, self._inverses, k=k, n_followed=n_followed)
 
     def search_fully(self, query: str, k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """The same by all n-grams whatever the number of names: exact, and slow among millions."""
@@ -131,6 +131,10 @@ class NgramIndex:
     @cached_property
     def _weights(self) -> tuple[NDArray[np.float64], ...]:
         return tuple(postings.weights() for postings in self._postings)
+
+    @cached_property
+    def _inverses(self) -> tuple[NDArray[np.float32], ...]:
+        return tuple((1 / postings.lengths).astype(np.float32) for postings in self._postings)
 
     def _ask(self, query: str) -> Asked:
         counts = Counter(column for ngram in _ngrams(query) if (column := self._columns.get(ngram)) is not None)

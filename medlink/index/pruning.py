@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import sparse
+from torch import Tensor
 
 from medlink.index.neighbours import best_rows
 from medlink.index.postings import Postings
@@ -18,6 +20,10 @@ from medlink.index.postings import Postings
 # Measured among 5 million names (pipelines/bench/million_names.py).
 _N_FOLLOWED, _SHARE_FOLLOWED = 1 << 18, 6
 _N_SCORED, _SHARE_SCORED = 1 << 10, 2500
+# One name in so many tells about where the best begin; a prime, as names in alphabetical order have rhythms. So many of
+# them are taken beside twice the expected number.
+_SAMPLED, _MORE_SAMPLED = 61, 16
+_held = threading.local()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,7 @@ def enough_postings(n_names: int) -> int:
 
 
 def search_telling(
-    asked: Asked, blocks: Sequence[Postings], *, k: int, n_followed: int
+    asked: Asked, blocks: Sequence[Postings], inverses: Sequence[NDArray[np.float32]], *, k: int, n_followed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """The ``k`` nearest names of one query, best first, with their cosines.
 
@@ -52,6 +58,7 @@ def search_telling(
     n-grams have no more postings than that, and no more than some thousand names hold one of them.
 
     :param blocks: postings of some names, then of those behind them.
+    :param inverses: of each block's lengths.
     """
     frequency = np.sum([block.starts[asked.columns + 1] - block.starts[asked.columns] for block in blocks], axis=0)
     order = np.lexsort((asked.columns, frequency))
@@ -61,8 +68,8 @@ def search_telling(
     n_telling = max(1, int(np.searchsorted(np.cumsum(frequency[order]), n_followed, "right")))
     n_scored = max(_N_SCORED, 10 * k, sum(len(block.lengths) for block in blocks) // _SHARE_SCORED)
     rows, scores, first = [], [], 0
-    for block in blocks:
-        promising = _promising(asked.take(order[:n_telling]), block, n_scored)
+    for block, inverse in zip(blocks, inverses, strict=True):
+        promising = _promising(asked.take(order[:n_telling]), block, inverse, n_scored)
         rows.append(promising + first)
         scores.append(_cosines(asked.take(order), block, promising))
         first += len(block.lengths)
@@ -112,23 +119,42 @@ def score_names(asked: Asked, blocks: Sequence[Postings], rows: NDArray[np.int64
     return scores
 
 
-def _promising(telling: Asked, block: Postings, n_wanted: int) -> NDArray[np.int64]:
-    """The rows that the n-grams alone bring nearest, ascending; among equals those that come first."""
-    spans = _spans(telling, block)
-    holders = np.concatenate([block.rows[span] for span in spans])
-    if not len(holders):
-        return np.zeros(0, np.int64)
-    counts = np.concatenate([block.counts[span].astype(np.float32) for span in spans])
-    sums = _add_up(counts, holders, spans, len(block.lengths)) @ telling.products.astype(np.float32)
-    holders.sort()  # to drop repeated ones: an array of millions of sums takes longer to go through
-    rows = holders[np.concatenate([[True], holders[1:] != holders[:-1]])].astype(np.int64)
+def _promising(telling: Asked, block: Postings, inverse: NDArray[np.float32], n_wanted: int) -> NDArray[np.int64]:
+    """The rows that the n-grams alone bring nearest, ascending; among equals those that come first.
+
+    :param inverse: of the lengths. *Shape:* (n_names,).
+    """
+    sums = _zeros(len(inverse))
+    for span, product in zip(_spans(telling, block), telling.products.tolist(), strict=True):
+        holders, counts = np.array(block.rows[span]), block.counts[span].astype(np.float32)
+        sums.index_add_(0, torch.from_numpy(holders), torch.from_numpy(counts), alpha=product)
+    cosines = sums.mul_(torch.from_numpy(inverse)).numpy()
+    rows = _above(cosines, _guess_least(sums, n_wanted))
+    if len(rows) < n_wanted:
+        rows = _above(cosines, 0.0)
+    near = cosines[rows]
     if len(rows) > n_wanted:
-        cosines = sums[rows] / block.lengths[rows]
-        least = np.partition(cosines, len(rows) - n_wanted)[len(rows) - n_wanted]
-        near = cosines >= least
-        rows, cosines = rows[near], cosines[near]
-        rows = np.sort(rows[np.lexsort((rows, -cosines))[:n_wanted]])
+        rows = np.sort(rows[np.lexsort((rows, -near))[:n_wanted]])
     return np.asarray(rows)
+
+
+def _above(cosines: NDArray[np.float32], least: float) -> NDArray[np.int64]:
+    return np.flatnonzero(cosines >= least) if least > 0 else np.flatnonzero(cosines)
+
+
+def _guess_least(cosines: Tensor, n_wanted: int) -> float:
+    """A value that some more than the wanted number reach, most likely: sorting millions takes too long."""
+    sample = cosines[::_SAMPLED]
+    n_above = _MORE_SAMPLED + 2 * n_wanted // _SAMPLED
+    return float(sample.topk(n_above).values[-1]) if n_above < len(sample) else 0.0
+
+
+def _zeros(n: int) -> Tensor:
+    """So many zeros, in memory that the thread has had before: fresh memory costs as much as filling it."""
+    held: Tensor | None = getattr(_held, "zeros", None)
+    if held is None or len(held) < n:
+        held = _held.zeros = torch.empty(n)
+    return held[:n].zero_()
 
 
 def _add_up(

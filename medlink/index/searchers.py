@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import faiss
 import numpy as np
@@ -16,11 +18,15 @@ from numpy.typing import NDArray
 from medlink.index.kinds import FETCHED, KINDS, Kind
 from medlink.index.vectors import NameVectors
 
-INDEX_FILE, KIND_FILE = "nearest.faiss", "nearest.json"
+INDEX_FILE, KIND_FILE = "nearest-{}.faiss", "nearest.json"
 # Vectors that codes and lists are learned from, and rounds of it: more of either finds no more.
 _N_TRAINING, _N_ROUNDS = 1 << 16, 8
 # Scores that are in memory at once: 64 MiB.
 _MOST_SCORES = 1 << 24
+
+
+_Task: TypeAlias = tuple[NDArray[np.float32], int]
+_Found: TypeAlias = tuple[NDArray[np.float32], NDArray[np.int64]]
 
 
 class Searcher(Protocol):
@@ -71,15 +77,19 @@ class FlatSearcher:
 class ApproximateSearcher:
     """Looks where the nearest vectors are likely to be.
 
-    :param index: faiss's, of the kind.
+    :param shards: faiss's indexes of the kind, each of some vectors, then of those behind them; they are searched at
+        once.
     :param depth: the value of the kind's parameter.
     """
 
-    def __init__(self, index: faiss.Index, kind: Kind, depth: int) -> None:
-        self._index, self.kind, self.depth = index, kind, depth
+    def __init__(self, shards: Sequence[faiss.Index], kind: Kind, depth: int) -> None:
+        self._shards, self.kind, self.depth = tuple(shards), kind, depth
+        self._firsts = np.cumsum([0, *(int(shard.ntotal) for shard in shards)]).tolist()
         self._n_fetched = depth if kind.parameter == FETCHED else kind.n_fetched
+        self._pools: dict[int, ThreadPoolExecutor] = {}
         if kind.parameter != FETCHED:
-            faiss.ParameterSpace().set_index_parameter(index, kind.parameter, depth)
+            for shard in shards:
+                faiss.ParameterSpace().set_index_parameter(shard, kind.parameter, depth)
 
     @classmethod
     def build(cls, vectors: NameVectors, kind: Kind, *, seed: int = 0) -> ApproximateSearcher:
@@ -96,31 +106,55 @@ class ApproximateSearcher:
                 clustering = faiss.extract_index_ivf(index).cp
                 clustering.niter, clustering.min_points_per_centroid = _N_ROUNDS, 1
             index.train(vectors.take(np.sort(chosen)).astype(np.float32))
-            for piece in vectors.pieces():
-                index.add(piece)
-        return cls(index, kind, kind.depths[0])
+            n_shards = min(kind.n_shards, n_names)
+            shards = [index, *(faiss.clone_index(index) for _ in range(n_shards - 1))]
+            bounds = [n_names * number // n_shards for number in range(n_shards + 1)]
+            _add(shards, bounds, vectors)
+        return cls(shards, kind, kind.depths[0])
 
     @property
     def n_names(self) -> int:
         """The number of vectors."""
-        return int(self._index.ntotal)
+        return int(self._firsts[-1])
 
     def deeper(self, depth: int) -> ApproximateSearcher:
         """The same searcher, looking further."""
-        return ApproximateSearcher(self._index, self.kind, depth)
+        return ApproximateSearcher(self._shards, self.kind, depth)
 
     def fetch(self, queries: NDArray[np.float32], n_wanted: int) -> NDArray[np.int64]:
         """The rows that each query alone finds; together faiss would add up in another order."""
         wanted = min(max(n_wanted, self._n_fetched), self.n_names)
-        found = np.empty((len(queries), wanted), np.int64)
-        for i in range(len(queries)):
-            found[i] = self._index.search(queries[i : i + 1], wanted)[1][0]
-        return found
+        if not len(queries):
+            return np.empty((0, wanted), np.int64)
+        asked = [(queries[i : i + 1], shard) for i in range(len(queries)) for shard in range(len(self._shards))]
+        parts = list(self._map(lambda task: self._search(*task, wanted), asked))
+        n_shards = len(self._shards)
+        return np.stack([_merge(parts[i : i + n_shards], wanted) for i in range(0, len(parts), n_shards)])
+
+    def _search(
+        self, query: NDArray[np.float32], number: int, wanted: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """The scores and rows that a shard finds."""
+        shard = self._shards[number]
+        scores, rows = shard.search(query, min(wanted, int(shard.ntotal)))
+        return scores[0], np.where(rows[0] < 0, -1, rows[0] + self._firsts[number])
+
+    def _map(self, call: Callable[[_Task], _Found], tasks: list[_Task]) -> Iterable[_Found]:
+        """The results for some tasks, at once where there are several shards and threads."""
+        n_threads = min(len(self._shards), faiss.omp_get_max_threads())
+        if n_threads == 1:
+            return map(call, tasks)
+        process = os.getpid()  # a forked one has none of its parent's threads
+        if process not in self._pools:
+            self._pools[process] = ThreadPoolExecutor(n_threads, initializer=faiss.omp_set_num_threads, initargs=(1,))
+        return self._pools[process].map(call, tasks)
 
     def write(self, folder: Path) -> None:
-        """Writes the index into an existing folder."""
-        faiss.write_index(self._index, str(folder / INDEX_FILE))
-        (folder / KIND_FILE).write_text(json.dumps({"kind": self.kind.name, "depth": self.depth}), encoding="utf-8")
+        """Writes the indexes into an existing folder."""
+        for number, shard in enumerate(self._shards):
+            faiss.write_index(shard, str(folder / INDEX_FILE.format(number)))
+        stated = {"kind": self.kind.name, "depth": self.depth, "n_shards": len(self._shards)}
+        (folder / KIND_FILE).write_text(json.dumps(stated), encoding="utf-8")
 
     @classmethod
     def read(cls, folder: Path) -> ApproximateSearcher:
@@ -129,7 +163,27 @@ class ApproximateSearcher:
         kind = KINDS[stated["kind"]]
         # Lists and graphs can be mapped; codes for registers are read, they are small.
         flags = 0 if kind.name.endswith("pq") else faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY
-        return cls(faiss.read_index(str(folder / INDEX_FILE), flags), kind, stated["depth"])
+        files = [folder / INDEX_FILE.format(number) for number in range(stated["n_shards"])]
+        return cls([faiss.read_index(str(file), flags) for file in files], kind, stated["depth"])
+
+
+def _add(shards: Sequence[faiss.Index], bounds: Sequence[int], vectors: NameVectors) -> None:
+    """Adds to each shard the vectors between its bounds."""
+    start = 0
+    for piece in vectors.pieces():
+        for shard, low, high in zip(shards, bounds, bounds[1:], strict=False):
+            own = piece[max(low - start, 0) : max(high - start, 0)]
+            if len(own):
+                shard.add(own)
+        start += len(piece)
+
+
+def _merge(parts: Sequence[tuple[NDArray[np.float32], NDArray[np.int64]]], wanted: int) -> NDArray[np.int64]:
+    """The best rows of all shards; -1 behind them where there are too few. *Shape:* (wanted,)."""
+    scores, rows = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    if len(parts) > 1:
+        rows = rows[np.lexsort((rows, np.where(rows < 0, np.inf, -scores)))]
+    return np.asarray(np.concatenate([rows, np.full(max(0, wanted - len(rows)), -1)])[:wanted])
 
 
 @contextmanager

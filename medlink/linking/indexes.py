@@ -28,7 +28,7 @@ from medlink.store.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
-NGRAMS_KIND, NEAREST_KIND = "ngrams.v2", "nearest.v1"
+NGRAMS_KIND, NEAREST_KIND = "ngrams.v2", "nearest.v2"
 
 Part = TypeVar("Part")
 

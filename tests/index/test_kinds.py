@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -71,9 +72,21 @@ def test_approximate_index_is_built_the_same_again_and_read_as_written(
     for folder, built in (("first", searcher), ("again", again)):
         (tmp_path / folder).mkdir()
         DenseIndex(vectors, built).write(tmp_path / folder)
-    assert (tmp_path / "first" / INDEX_FILE).read_bytes() == (tmp_path / "again" / INDEX_FILE).read_bytes()
+    for number in range(searcher.kind.n_shards):
+        file = INDEX_FILE.format(number)
+        assert (tmp_path / "first" / file).read_bytes() == (tmp_path / "again" / file).read_bytes()
     read, index = DenseIndex.read(tmp_path / "first"), DenseIndex(vectors, searcher)
     assert read.search(queries, 10).rows.tobytes() == index.search(queries, 10).rows.tobytes()
+
+
+def test_shards_find_what_one_index_finds(vectors: NameVectors, queries: NDArray[np.float32]) -> None:
+    kind = KINDS["pq"]
+    assert kind.n_shards > 1
+    several = ApproximateSearcher.build(vectors, kind)
+    one = ApproximateSearcher.build(vectors, replace(kind, n_shards=1))
+    for n_wanted in (50, N_NAMES, N_NAMES + 1):
+        found, expected = (searcher.fetch(queries, n_wanted) for searcher in (several, one))
+        assert np.sort(found, axis=1).tolist() == np.sort(expected, axis=1).tolist()
 
 
 def test_approximate_index_is_extended(

@@ -54,6 +54,13 @@ def test_search_telling_loses_nothing_that_holds_a_rare_ngram() -> None:
     assert found[0] == (500, 1.0)
 
 
+def test_search_telling_takes_the_best_of_many_that_hold_the_ngrams() -> None:
+    names = [f"renal {'cyst' if number % 9 else 'cysts'} {number:04}" for number in range(9000)]
+    index = NgramIndex.build(names)
+    for query in ("renal cysts 0333", "renal cyst 8999", "cysts", "0001"):
+        assert telling(index, query, 10, n_followed=1 << 40) == fully(index, query, 10)
+
+
 def test_index_of_many_names_is_searched_by_rare_ngrams() -> None:
     index = NgramIndex.build([f"name {number}" for number in range(300)])
     found = index.search(["name 250", "日本"], 2, few=100)
