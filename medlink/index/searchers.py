@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 import faiss
 import numpy as np
@@ -23,10 +22,6 @@ INDEX_FILE, KIND_FILE = "nearest-{}.faiss", "nearest.json"
 _N_TRAINING, _N_ROUNDS = 1 << 16, 8
 # Scores that are in memory at once: 64 MiB.
 _MOST_SCORES = 1 << 24
-
-
-_Task: TypeAlias = tuple[NDArray[np.float32], int]
-_Found: TypeAlias = tuple[NDArray[np.float32], NDArray[np.int64]]
 
 
 class Searcher(Protocol):
@@ -84,9 +79,8 @@ class ApproximateSearcher:
 
     def __init__(self, shards: Sequence[faiss.Index], kind: Kind, depth: int) -> None:
         self._shards, self.kind, self.depth = tuple(shards), kind, depth
-        self._firsts = np.cumsum([0, *(int(shard.ntotal) for shard in shards)]).tolist()
         self._n_fetched = depth if kind.parameter == FETCHED else kind.n_fetched
-        self._pools: dict[int, ThreadPoolExecutor] = {}
+        self._joined: dict[int, faiss.Index] = {}
         if kind.parameter != FETCHED:
             for shard in shards:
                 faiss.ParameterSpace().set_index_parameter(shard, kind.parameter, depth)
@@ -115,7 +109,7 @@ class ApproximateSearcher:
     @property
     def n_names(self) -> int:
         """The number of vectors."""
-        return int(self._firsts[-1])
+        return sum(int(shard.ntotal) for shard in self._shards)
 
     def deeper(self, depth: int) -> ApproximateSearcher:
         """The same searcher, looking further."""
@@ -126,28 +120,21 @@ class ApproximateSearcher:
         wanted = min(max(n_wanted, self._n_fetched), self.n_names)
         if not len(queries):
             return np.empty((0, wanted), np.int64)
-        asked = [(queries[i : i + 1], shard) for i in range(len(queries)) for shard in range(len(self._shards))]
-        parts = list(self._map(lambda task: self._search(*task, wanted), asked))
-        n_shards = len(self._shards)
-        return np.stack([_merge(parts[i : i + n_shards], wanted) for i in range(0, len(parts), n_shards)])
+        index = self._together()
+        return np.stack([index.search(queries[i : i + 1], wanted)[1][0] for i in range(len(queries))])
 
-    def _search(
-        self, query: NDArray[np.float32], number: int, wanted: int
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """The scores and rows that a shard finds."""
-        shard = self._shards[number]
-        scores, rows = shard.search(query, min(wanted, int(shard.ntotal)))
-        return scores[0], np.where(rows[0] < 0, -1, rows[0] + self._firsts[number])
-
-    def _map(self, call: Callable[[_Task], _Found], tasks: list[_Task]) -> Iterable[_Found]:
-        """The results for some tasks, at once where there are several shards and threads."""
-        n_threads = min(len(self._shards), faiss.omp_get_max_threads())
-        if n_threads == 1:
-            return map(call, tasks)
-        process = os.getpid()  # a forked one has none of its parent's threads
-        if process not in self._pools:
-            self._pools[process] = ThreadPoolExecutor(n_threads, initializer=faiss.omp_set_num_threads, initargs=(1,))
-        return self._pools[process].map(call, tasks)
+    def _together(self) -> faiss.Index:
+        """The shards as one index, which has a thread for each of them; a forked process has none of its parent's."""
+        if len(self._shards) == 1:
+            return self._shards[0]
+        process = os.getpid()
+        if process not in self._joined:
+            # In threads, with rows that go on from shard to shard.
+            joined = faiss.IndexShards(self._shards[0].d, True, True)  # type: ignore[call-arg]
+            for shard in self._shards:
+                joined.add_shard(shard)
+            self._joined[process] = joined  # beside the parent's, whose end would wait for its threads
+        return self._joined[process]
 
     def write(self, folder: Path) -> None:
         """Writes the indexes into an existing folder."""
@@ -176,14 +163,6 @@ def _add(shards: Sequence[faiss.Index], bounds: Sequence[int], vectors: NameVect
             if len(own):
                 shard.add(own)
         start += len(piece)
-
-
-def _merge(parts: Sequence[tuple[NDArray[np.float32], NDArray[np.int64]]], wanted: int) -> NDArray[np.int64]:
-    """The best rows of all shards; -1 behind them where there are too few. *Shape:* (wanted,)."""
-    scores, rows = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    if len(parts) > 1:
-        rows = rows[np.lexsort((rows, np.where(rows < 0, np.inf, -scores)))]
-    return np.asarray(np.concatenate([rows, np.full(max(0, wanted - len(rows)), -1)])[:wanted])
 
 
 @contextmanager

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from medlink.encoder.combined import Tower
@@ -44,6 +45,7 @@ from medlink.index.searchers import ApproximateSearcher
 from medlink.index.vectors import NameVectors
 from medlink.linking.candidates import find_names
 from medlink.linking.name_vectors import Shelf, obtain_vectors
+from medlink.ontology.columns import StringColumn
 from medlink.ontology.lexicon import Lexicon, Posting
 from medlink.records import Concept, Name
 from medlink.text import normalise
@@ -108,7 +110,7 @@ def make_names(given: argparse.Namespace) -> dict[str, Any]:
     """Writes the names."""
     real = real_names(given.resources or resources_folder())
     names = take_names(given.names, real, seed=0)
-    (given.work / "names.txt").write_text("\n".join(names), encoding="utf-8")
+    StringColumn.of(names).write(given.work, "names")
     return {"n_names": len(names), "n_real": min(len(real), len(names)), "semantic_stand_in": given.semantic}
 
 
@@ -161,13 +163,13 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
     return {
         "dense_recall_at_10": measure_recall(index.dense, asked, nearest).value,
         "lexical_recall_at_10": measure_ngram_recall(index.ngrams, names).value,
-        "disk_mb": sum(path.stat().st_size for path in given.work.rglob("*") if path.suffix != ".txt") // 1_000_000,
+        "disk_mb": sum(path.stat().st_size for path in given.work.rglob("*") if path.is_file()) // 1_000_000,
     }
 
 
-def read_names(work: Path) -> tuple[str, ...]:
-    """The names that were written."""
-    return tuple((work / "names.txt").read_text(encoding="utf-8").split("\n"))
+def read_names(work: Path) -> StringColumn:
+    """The names that were written, mapped as those of a lexicon are."""
+    return StringColumn.read(work, "names")
 
 
 def vectors_of(work: Path, *, semantic: bool) -> NameVectors:
@@ -197,7 +199,7 @@ def stand_in(surface: NDArray[np.float16], path: Path) -> NDArray[np.float16]:
 class Names:
     """The names alone, as much of a lexicon as the search for candidates asks."""
 
-    def __init__(self, names: tuple[str, ...]) -> None:
+    def __init__(self, names: Sequence[str]) -> None:
         self.names = names
 
     def row_of(self, name: str) -> int | None:
@@ -217,7 +219,8 @@ class Towers:
     def __init__(self, *, semantic: bool) -> None:
         self._surface, self._semantic = load_encoder("surface"), semantic
         draw = np.random.default_rng(0)
-        self._turn = draw.normal(size=(256, 384)).astype(np.float32) / np.float32(np.sqrt(384))
+        turn = draw.normal(size=(256, 384)).astype(np.float32) / np.float32(np.sqrt(384))
+        self._turn = torch.from_numpy(turn)  # torch multiplies for the semantic tower, too
         self.towers = self._surface.towers
 
     def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> NDArray[np.float32]:
@@ -225,7 +228,7 @@ class Towers:
         vectors = self._surface.encode(texts, show_progress=show_progress)
         if not self._semantic:
             return vectors
-        turned = vectors @ self._turn
+        turned = (torch.from_numpy(vectors) @ self._turn).numpy()
         turned /= np.linalg.norm(turned, axis=1, keepdims=True)
         return np.asarray(np.concatenate([vectors, turned], axis=1) * np.float32(np.sqrt(0.5)))
 

