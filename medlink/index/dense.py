@@ -15,7 +15,7 @@ from medlink.index.neighbours import Neighbours, best_rows
 from medlink.index.searchers import KIND_FILE, ApproximateSearcher, FlatSearcher, Searcher
 from medlink.index.vectors import NameVectors, check_finite
 
-VECTORS_FILE = "vectors.npy"
+VECTORS_FILE, REMOVED_FILE = "vectors.npy", "removed.npy"
 
 # A matrix product adds up in another order for one query than for many, so two runs differ in the last bits. This many
 # spare candidates are fetched and scored again one by one, which makes the k best the same in every batch.
@@ -24,6 +24,7 @@ _SPARE = 16
 
 # Below this a part adds nothing to the cosine, and its own cosine is lost.
 _LEAST_SHARE = 1e-6
+_NO_ROWS = np.empty(0, np.int64)
 
 
 class VectorPart(Protocol):
@@ -50,12 +51,17 @@ class DenseIndex:
 
     :param vectors: unit length, in half precision. *Shape* of an array: (n_names, width).
     :param searcher: of the first of the vectors; by default one that looks at all of them.
+    :param removed: rows that are not found. *Shape:* (n_removed,), int64.
     :raises EncoderError: when a vector is not finite.
     """
 
     def __init__(
-        self, vectors: NameVectors | NDArray[np.float16] | NDArray[np.float32], searcher: Searcher | None = None
+        self,
+        vectors: NameVectors | NDArray[np.float16] | NDArray[np.float32],
+        searcher: Searcher | None = None,
+        removed: NDArray[np.int64] = _NO_ROWS,
     ) -> None:
+        self._removed = removed
         self.vectors = vectors if isinstance(vectors, NameVectors) else NameVectors.of(vectors)
         self._searchers: tuple[Searcher, ...] = (searcher or FlatSearcher(self.vectors),)
         if self._searchers[0].n_names < len(self.vectors):
@@ -75,6 +81,17 @@ class DenseIndex:
         more.vectors = self.vectors.above(vectors)
         more._searchers = (*self._searchers, FlatSearcher(NameVectors.of(vectors)))
         return more
+
+    def without(self, rows: NDArray[np.int64]) -> DenseIndex:
+        """The index in which some names are not found; all others keep rows and scores.
+
+        As codes cannot be taken out of every kind, as many more are fetched as were removed.
+
+        :param rows: *Shape:* (n_removed,).
+        """
+        fewer = copy(self)
+        fewer._removed = np.union1d(self._removed, rows)
+        return fewer
 
     @property
     def width(self) -> int:
@@ -97,7 +114,7 @@ class DenseIndex:
         single = np.ascontiguousarray(queries, np.float32)
         fetched = self._fetch(single, k + _SPARE)
         for i, row in enumerate(fetched):
-            rows = row[row >= 0]
+            rows = row[(row >= 0) & ~np.isin(row, self._removed)]
             best, scores = best_rows(rows, self._cosines(queries[i], rows), k=k)
             found.rows[i, : len(best)] = best
             found.scores[i, : len(best)] = scores
@@ -109,7 +126,8 @@ class DenseIndex:
         """Rows that hold the nearest of each query. *Shape:* (n_queries, n_fetched)."""
         fetched, start = [], 0
         for searcher in self._searchers:
-            rows = searcher.fetch(queries, n_wanted)
+            n_removed = int(((self._removed >= start) & (self._removed < start + searcher.n_names)).sum())
+            rows = searcher.fetch(queries, n_wanted + n_removed)
             fetched.append(np.where(rows < 0, -1, rows + start))
             start += searcher.n_names
         return np.concatenate(fetched, axis=1)
@@ -146,6 +164,8 @@ class DenseIndex:
         for piece in self.vectors.pieces():
             kept[start : start + len(piece)] = piece
             start += len(piece)
+        if len(self._removed):
+            np.save(folder / REMOVED_FILE, self._removed)
         if isinstance(self._searchers[0], ApproximateSearcher):
             self._searchers[0].write(folder)
 
@@ -153,4 +173,5 @@ class DenseIndex:
     def read(cls, folder: Path) -> DenseIndex:
         """The index that :meth:`write` left in a folder."""
         vectors = NameVectors.of(np.load(folder / VECTORS_FILE, mmap_mode="r"))
-        return cls(vectors, ApproximateSearcher.read(folder) if (folder / KIND_FILE).exists() else None)
+        removed = np.load(folder / REMOVED_FILE) if (folder / REMOVED_FILE).exists() else _NO_ROWS
+        return cls(vectors, ApproximateSearcher.read(folder) if (folder / KIND_FILE).exists() else None, removed)

@@ -57,6 +57,19 @@ class NameIndex:
             return self
         return NameIndex(self.ngrams.extended(names), self.dense.extended(vectors))
 
+    def without(self, rows: Sequence[int]) -> NameIndex:
+        """The index in which some names are not found; itself where none is given.
+
+        Nothing is built again, and the other names keep their rows and scores.
+
+        :param rows: of the names to be removed.
+        :raises SettingError: when there is no such row.
+        """
+        chosen = np.unique(np.asarray(rows, np.int64))
+        if len(chosen) and not 0 <= chosen[0] <= chosen[-1] < self.ngrams.n_names:
+            raise SettingError("no such row", expected=f"0 to {self.ngrams.n_names - 1}", got=str(chosen[[0, -1]]))
+        return NameIndex(self.ngrams.without(chosen), self.dense.without(chosen)) if len(chosen) else self
+
     def search(self, queries: Sequence[str], vectors: NDArray[np.float32], k: int) -> tuple[Neighbours, Neighbours]:
         """The ``k`` nearest names by their letters, of each query, and by their vectors, of each vector.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -76,6 +77,19 @@ class NgramIndex:
         columns = {ngram: column for column, ngram in enumerate(counts.ngrams)}
         more = build_postings(counts, frequency, idf)
         return NgramIndex(columns, idf, *(postings.with_ngrams(len(idf)) for postings in self._postings), more)
+
+    def without(self, rows: NDArray[np.int64]) -> NgramIndex:
+        """The index in which some names are not found, and score 0; all others keep rows and scores.
+
+        :param rows: *Shape:* (n_removed,).
+        """
+        blocks, first = [], 0
+        for postings in self._postings:
+            lengths = np.array(postings.lengths)
+            lengths[rows[(rows >= first) & (rows < first + len(lengths))] - first] = np.inf
+            blocks.append(replace(postings, lengths=lengths))
+            first += len(lengths)
+        return NgramIndex(self._columns, self._idf, *blocks)
 
     def search(self, queries: Sequence[str], k: int, *, few: int = FEW) -> Neighbours:
         """The ``k`` nearest names of each query, with cosines in (0, 1]; names that share no n-gram are left out.

@@ -31,7 +31,8 @@ class Postings:
     :param starts: *Shape:* (n_ngrams + 1,), int64.
     :param rows: *Shape:* (n_postings,), int32, ascending for each n-gram.
     :param counts: how often the name holds it. *Shape:* (n_postings,), unsigned integers.
-    :param lengths: the length of each name's vector of counts times idf. *Shape:* (n_names,), float64.
+    :param lengths: the length of each name's vector of counts times idf, infinite where the name is to score nothing.
+        *Shape:* (n_names,), float64.
     :param spelling: the same the other way round.
     """
 
