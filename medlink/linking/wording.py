@@ -150,5 +150,7 @@ def _likeness(one: str, other: str) -> float:
 def _numbers_of(word: str, *, alone: bool) -> tuple[str, ...]:
     if word in _ROMAN and not alone:
         return (str(_ROMAN[word]),)
+    if word.isalpha():
+        return ()
     digits = "".join(char if char.isdigit() else " " for char in word).split()
     return tuple(number.lstrip("0") or "0" for number in digits)

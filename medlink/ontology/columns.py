@@ -24,7 +24,10 @@ class Strings(Sequence[str]):
 
     @abstractmethod
     def _at(self, place: int) -> str:
-        """The string at a place, which is not negative and there."""
+        """The string at a place that is not negative.
+
+        :raises IndexError: when there is none.
+        """
 
     @overload
     def __getitem__(self, place: int) -> str: ...
@@ -34,9 +37,11 @@ class Strings(Sequence[str]):
         """The string at a place; of a slice a tuple."""
         if isinstance(place, slice):
             return tuple(map(self._at, range(*place.indices(len(self)))))
-        if not -len(self) <= place < len(self):
+        if place >= 0:
+            return self._at(place)
+        if place < -len(self):
             raise IndexError(place)
-        return self._at(place % len(self))
+        return self._at(place + len(self))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence) or isinstance(other, str):

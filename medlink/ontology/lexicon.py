@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from operator import attrgetter
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from medlink.text import content_words, normalise
 
 #: The kind of names that annotators gave.
 ALIAS = "alias"
+# Names whose rows are remembered.
+_REMEMBERED = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ class Lexicon:
             dict(zip(ids, concepts, strict=True)) if isinstance(concepts, tuple) else ConceptsById(ids, concepts)
         )
         self._current = concepts
+        self._row_of = lru_cache(_REMEMBERED)(self.prepared.table.row_of)
 
     @property
     def ontology_name(self) -> str:
@@ -136,7 +139,7 @@ class Lexicon:
 
     def row_of(self, name: str) -> int | None:
         """The place of a normalised name in ``names``."""
-        return self.prepared.table.row_of(name)
+        return self._row_of(name)
 
     def lookup(self, text: str) -> tuple[Posting, ...]:
         """Who bears a text as a name, exactly after normalisation; empty where nobody does."""
