@@ -3,55 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from abc import abstractmethod
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, groupby, pairwise
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from medlink.ontology.lazy import Lazy
 
 # Strings that an iteration decodes at once.
 _BLOCK = 4096
 
 
-class Strings(Sequence[str]):
-    """Strings that are made when they are asked for; equal to any sequence of the same ones."""
-
-    @abstractmethod
-    def _at(self, place: int) -> str:
-        """The string at a place that is not negative.
-
-        :raises IndexError: when there is none.
-        """
-
-    @overload
-    def __getitem__(self, place: int) -> str: ...
-    @overload
-    def __getitem__(self, place: slice) -> tuple[str, ...]: ...
-    def __getitem__(self, place: int | slice) -> str | tuple[str, ...]:
-        """The string at a place; of a slice a tuple."""
-        if isinstance(place, slice):
-            return tuple(map(self._at, range(*place.indices(len(self)))))
-        if place >= 0:
-            return self._at(place)
-        if place < -len(self):
-            raise IndexError(place)
-        return self._at(place + len(self))
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Sequence) or isinstance(other, str):
-            return NotImplemented
-        return len(self) == len(other) and all(a == b for a, b in zip(self, other, strict=True))
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-class StringColumn(Strings):
+class StringColumn(Lazy[str]):
     """Strings one after the other in UTF-8.
 
     :param data: all bytes. *Shape:* (n_bytes,), uint8.
@@ -105,7 +74,7 @@ class StringColumn(Strings):
                 yield data[start - bounds[0] : end - bounds[0]].decode()
 
 
-class Chained(Strings):
+class Chained(Lazy[str]):
     """Some strings behind others."""
 
     def __init__(self, first: Sequence[str], then: Sequence[str]) -> None:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence, ValuesView
 from functools import lru_cache, partial
 from itertools import compress
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from medlink.ontology.columns import find_sorted
 from medlink.ontology.concept_json import parse_concept
+from medlink.ontology.lazy import Lazy
 from medlink.records import Concept
 
 # Concepts, and places of ids, that are remembered; a concept takes about a kilobyte and a half.
@@ -23,39 +22,7 @@ _REMEMBERED = 1 << 16
 _FEW = 1 << 18
 
 
-class Concepts(Sequence[Concept]):
-    """Concepts that are made when they are asked for; equal to any sequence of the same ones."""
-
-    @abstractmethod
-    def _at(self, place: int) -> Concept:
-        """The concept at a place that is not negative.
-
-        :raises IndexError: when there is none.
-        """
-
-    @overload
-    def __getitem__(self, place: int) -> Concept: ...
-    @overload
-    def __getitem__(self, place: slice) -> tuple[Concept, ...]: ...
-    def __getitem__(self, place: int | slice) -> Concept | tuple[Concept, ...]:
-        """The concept at a place; of a slice a tuple."""
-        if isinstance(place, slice):
-            return tuple(map(self._at, range(*place.indices(len(self)))))
-        if place >= 0:
-            return self._at(place)
-        if place < -len(self):
-            raise IndexError(place)
-        return self._at(place + len(self))
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Sequence):
-            return NotImplemented
-        return len(self) == len(other) and all(a == b for a, b in zip(self, other, strict=True))
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-class StoredConcepts(Concepts):
+class StoredConcepts(Lazy[Concept]):
     """The concepts of a file of lines, mapped.
 
     :param path: of lines as :func:`medlink.ontology.concept_json.concept_line` writes them.
@@ -87,7 +54,7 @@ class StoredConcepts(Concepts):
         return map(self._parse, range(len(self)))
 
 
-class Selected(Concepts):
+class Selected(Lazy[Concept]):
     """Some of other concepts.
 
     :param places: ascending. *Shape:* (n_selected,), integers.
@@ -108,7 +75,7 @@ class Selected(Concepts):
         return compress(self._concepts, is_selected)
 
 
-class Overlaid(Concepts):
+class Overlaid(Lazy[Concept]):
     """Other concepts, some of them changed.
 
     :param changed: by place.
