@@ -29,7 +29,7 @@ from medlink.ontology.joining import JOINT, join_ontologies
 from medlink.ontology.lexicon import Lexicon, extended_lexicon
 from medlink.ontology.persistence import normaliser_hash, read_lexicon, write_lexicon
 from medlink.ontology.readers import format_of, hash_source
-from medlink.store.artifacts import Facts, obtain_artifact, read_manifest
+from medlink.store.artifacts import Facts, Manifest, obtain_artifact
 from medlink.store.logged import Run, Target
 from medlink.store.vectors import VectorStore
 from medlink.store.workspace import Workspace
@@ -111,7 +111,8 @@ def load_lexicon(recipe: Recipe, *, show_progress: bool = False) -> Lexicon:
 
 def describe_run(recipe: Recipe) -> Run:
     """What the links of a recipe depend on, but for the release, which every link names."""
-    facts = read_manifest(_obtain_lexicon(recipe), kind=LEXICON_KIND).facts
+    _, manifest = _obtain_lexicon(recipe)
+    facts = manifest.facts
     return Run(
         target=Target(str(facts["ontology"]), branches_of(recipe)),
         release="",
@@ -145,15 +146,15 @@ def _sources(recipe: Recipe) -> tuple[Entry | Path, ...]:
 
 
 def _load(recipe: Recipe, *, whole: bool, show_progress: bool) -> Lexicon:
-    return read_lexicon(_obtain_lexicon(recipe, whole=whole, show_progress=show_progress))
+    return read_lexicon(_obtain_lexicon(recipe, whole=whole, show_progress=show_progress)[0])
 
 
 def _branches(source: Entry | Path) -> tuple[str, ...]:
     return () if isinstance(source, Path) else source.branch
 
 
-def _obtain_lexicon(recipe: Recipe, *, whole: bool = False, show_progress: bool = False) -> Path:
-    """The folder of a lexicon, made where it is missing."""
+def _obtain_lexicon(recipe: Recipe, *, whole: bool = False, show_progress: bool = False) -> tuple[Path, Manifest]:
+    """The folder of a lexicon, made where it is missing, and its manifest."""
     sources = _sources(recipe)
     kept = () if whole else recipe.branches
     cuts = [() if whole or kept else _branches(source) for source in sources]
@@ -182,8 +183,8 @@ def _obtain_lexicon(recipe: Recipe, *, whole: bool = False, show_progress: bool 
             "n_names": len(lexicon.names),
         }
 
-    obtain_artifact(folder, fill, kind=LEXICON_KIND)
-    return folder
+    manifest, _ = obtain_artifact(folder, fill, kind=LEXICON_KIND)
+    return folder, manifest
 
 
 def _file_of(source: Entry | Path) -> Path:

@@ -301,10 +301,10 @@ def extended_lexicon(lexicon: Lexicon, names: Iterable[tuple[str, str]]) -> Lexi
     :raises UnknownNameError: when an id is no current concept's.
     """
     added = _group((concept_id, text) for text, concept_id in sorted(set(names)) if normalise(text))
-    if unknown := sorted(added.keys() - lexicon.concepts.keys()):
-        raise lexicon.unknown(unknown[0])
     if not added:
         return lexicon
+    if unknown := sorted(key for key in added if key not in lexicon.concepts):
+        raise lexicon.unknown(unknown[0])
     old = lexicon.prepared
     changed = {concept_id: _with_aliases(lexicon.concepts[concept_id], texts) for concept_id, texts in added.items()}
     places = {concept_id: _place_of(concept_id, old.ids) for concept_id in added}
