@@ -24,9 +24,10 @@ from medlink.linking.parts import parts_of
 from medlink.linking.ranker import default_ranker
 from medlink.linking.recipe import Recipe
 from medlink.linking.remembering import remember
+from medlink.ontology.aliases import extended_lexicon
 from medlink.ontology.catalogue import Catalogue, Entry, default_folder, load_ontology, source_path
 from medlink.ontology.joining import JOINT, join_ontologies
-from medlink.ontology.lexicon import Lexicon, extended_lexicon
+from medlink.ontology.lexicon import Lexicon
 from medlink.ontology.persistence import normaliser_hash, read_lexicon, write_lexicon
 from medlink.ontology.readers import format_of, hash_source
 from medlink.store.artifacts import Facts, Manifest, obtain_artifact

@@ -9,7 +9,8 @@ from functools import cached_property
 
 from medlink.linking.experience import Experience
 from medlink.linking.ranker import trust
-from medlink.ontology.lexicon import ALIAS, Lexicon
+from medlink.ontology.aliases import ALIAS
+from medlink.ontology.lexicon import Lexicon
 from medlink.records import TELLING, Candidate, Mention, Ruling
 from medlink.text import flatten, normalise, wording_key
 

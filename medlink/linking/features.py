@@ -12,7 +12,8 @@ from medlink.linking.candidates import NameMatches
 from medlink.linking.experience import COLUMNS as LEDGER_COLUMNS
 from medlink.linking.experience import NOTHING, Experience
 from medlink.linking.wording import Comparison, Rarity, compare, read_wording
-from medlink.ontology.lexicon import ALIAS, Lexicon
+from medlink.ontology.aliases import ALIAS
+from medlink.ontology.lexicon import Lexicon
 from medlink.records import Scope
 
 _LOOSE = frozenset({Scope.BROAD, Scope.NARROW, Scope.RELATED})

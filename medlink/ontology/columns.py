@@ -41,6 +41,9 @@ class StringColumn(Lazy[str]):
         np.cumsum([len(piece) for piece in encoded], out=bounds[1:])
         return cls(np.frombuffer(b"".join(encoded), np.uint8), bounds)
 
+    def __reduce__(self) -> tuple[type[StringColumn], tuple[NDArray[np.uint8], NDArray[np.int64]]]:
+        return StringColumn, (np.frombuffer(self._data, np.uint8), np.asarray(self._bounds))
+
     def write(self, folder: Path, name: str) -> None:
         """Write ``NAME.npy`` and ``NAME-bounds.npy``."""
         np.save(folder / f"{name}.npy", np.frombuffer(self._data, np.uint8))

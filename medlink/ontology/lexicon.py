@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
-from operator import attrgetter
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 
 from medlink.errors import UnknownNameError
 from medlink.ontology.columns import Edges, find_sorted
 from medlink.ontology.concept_json import canonical_line
+from medlink.ontology.graph import Graph, make_graph, resolve_id
 from medlink.ontology.name_table import NameTable, tabulate
 from medlink.ontology.source import Ontology
-from medlink.ontology.stored import ConceptsById, overlay
+from medlink.ontology.stored import ConceptsById
 from medlink.records import Concept, Name, Scope
 from medlink.text import content_words, normalise
 
-#: The kind of names that annotators gave.
-ALIAS = "alias"
 # Names whose rows are remembered.
 _REMEMBERED = 1 << 16
 
@@ -38,20 +33,6 @@ class Posting:
     concept_id: str
     name: Name
     concept: Concept = field(repr=False, compare=False)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Graph:
-    """The ids around the current concepts, which are named by their places.
-
-    :param parents: from each concept to its current parents.
-    :param children: the other way round.
-    :param moved: where alternative and obsolete ids lead.
-    """
-
-    parents: Edges
-    children: Edges
-    moved: Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,6 +74,9 @@ class Lexicon:
         )
         self._current = concepts
         self._row_of = lru_cache(_REMEMBERED)(self.prepared.table.row_of)
+
+    def __reduce__(self) -> tuple[partial[Lexicon], tuple[Ontology]]:
+        return partial(Lexicon, prepared=self.prepared), (self.ontology,)
 
     @property
     def ontology_name(self) -> str:
@@ -155,7 +139,7 @@ class Lexicon:
 
         :returns: ``None`` where the id is unknown, gone without replacement, or leads to several concepts.
         """
-        return concept_id if concept_id in self.concepts else _resolve(concept_id, self.concepts, self.graph.moved)
+        return concept_id if concept_id in self.concepts else resolve_id(concept_id, self.concepts, self.graph.moved)
 
     def ancestors(self, concept_id: str) -> frozenset[str]:
         """All current concepts above one, without itself.
@@ -252,108 +236,13 @@ class Lexicon:
     @cached_property
     def graph(self) -> Graph:
         """The ids around its concepts."""
-        return self.prepared.graph or _make_graph(self.ontology, self.prepared.ids)
+        return self.prepared.graph or make_graph(self.ontology, self.prepared.ids)
 
 
 def _prepare(ontology: Ontology) -> Prepared:
     current = tuple(concept for concept in ontology.concepts if not concept.obsolete)
     ids = tuple(concept.id for concept in current)
     return Prepared(hash_concepts(ontology.concepts), tabulate(current), ids, current)
-
-
-def _make_graph(ontology: Ontology, ids: Sequence[str]) -> Graph:
-    alternatives = ((alt_id, c.id) for c in ontology.concepts for alt_id in c.alt_ids)
-    replacements = ((c.id, successor) for c in ontology.concepts for successor in c.replaced_by)
-    moved = _group([*alternatives, *replacements])
-    places = {concept_id: place for place, concept_id in enumerate(ids)}
-    edges = (
-        (places[concept.id], places[parent])
-        for concept in ontology.concepts
-        if not concept.obsolete
-        for written in concept.parents
-        if (parent := _resolve(written, places, moved)) is not None
-    )
-    parents = Edges.of(edges)
-    return Graph(parents, parents.reversed(), moved)
-
-
-def _resolve(concept_id: str, current: Container[str], moved: Mapping[str, Sequence[str]]) -> str | None:
-    """The one current id that an id leads to; ``None`` where there is none, or several."""
-    found, seen, waiting = set[str](), set[str](), [concept_id]
-    while waiting:
-        step = waiting.pop()
-        if step in current:
-            found.add(step)
-        elif step not in seen:
-            seen.add(step)
-            waiting.extend(moved.get(step, ()))
-    return found.pop() if len(found) == 1 else None
-
-
-def extended_lexicon(lexicon: Lexicon, names: Iterable[tuple[str, str]]) -> Lexicon:
-    """The lexicon with more exact synonyms, of kind "alias", that leave its rows in their places.
-
-    What is new among the names follows the others, sorted, so an index of the old names is extended, not built again.
-    The lexicon itself where nothing is added. Its ``content_hash`` is that of the old one and the aliases.
-
-    :param names: each a text and the id of a current concept that it is to be a name of; their order does not matter,
-        and texts that normalise to nothing are left out.
-    :raises UnknownNameError: when an id is no current concept's.
-    """
-    added = _group((concept_id, text) for text, concept_id in sorted(set(names)) if normalise(text))
-    if not added:
-        return lexicon
-    if unknown := sorted(key for key in added if key not in lexicon.concepts):
-        raise lexicon.unknown(unknown[0])
-    old = lexicon.prepared
-    changed = {concept_id: _with_aliases(lexicon.concepts[concept_id], texts) for concept_id, texts in added.items()}
-    places = {concept_id: _place_of(concept_id, old.ids) for concept_id in added}
-    entries = _alias_entries(old, {places[key]: (concept, len(added[key])) for key, concept in changed.items()})
-    content_hash = hashlib.sha256(json.dumps([lexicon.content_hash, added], sort_keys=True).encode()).hexdigest()
-    prepared = replace(
-        old,
-        content_hash=content_hash,
-        table=old.table.extended(entries),
-        concepts=overlay(old.concepts, {places[key]: concept for key, concept in changed.items()}),
-        graph=lexicon.graph,
-    )
-    whole = lexicon.ontology.concepts
-    by_place = {_place_among(key, whole): concept for key, concept in changed.items()}
-    return Lexicon(replace(lexicon.ontology, concepts=overlay(whole, by_place)), prepared=prepared)
-
-
-def _alias_entries(old: Prepared, changed: Mapping[int, tuple[Concept, int]]) -> dict[str, list[tuple[int, int]]]:
-    """All entries of each name that is an alias, as :func:`medlink.ontology.name_table.tabulate` would order them.
-
-    :param changed: by place the concepts with their aliases, and how many of their last names these are.
-    """
-    found: dict[str, dict[int, int]] = {}
-    for place, (concept, n_aliases) in changed.items():
-        names = concept.names
-        for spelling in range(len(names) - n_aliases, len(names)):
-            key = normalise(names[spelling].text)
-            if key not in found:
-                row = old.table.row_of(key)
-                found[key] = {} if row is None else dict(old.table.entries(row))
-            rivals = [spelling, found[key].get(place, spelling)]
-            found[key][place] = min(rivals, key=lambda s: (names[s].scope.rank, names[s].text, names[s].kind))
-
-    def rank(bearer: tuple[int, int]) -> tuple[int, int]:
-        place, spelling = bearer
-        concept = changed[place][0] if place in changed else old.concepts[place]
-        return concept.names[spelling].scope.rank, place
-
-    return {key: sorted(bearers.items(), key=rank) for key, bearers in found.items()}
-
-
-def _place_of(concept_id: str, ids: Sequence[str]) -> int:
-    place = find_sorted(ids, concept_id)
-    assert place is not None, "the id of a concept that is there"  # noqa: S101
-    return place
-
-
-def _place_among(concept_id: str, concepts: Sequence[Concept]) -> int:
-    return bisect_left(concepts, concept_id, key=attrgetter("id"))
 
 
 def hash_concepts(concepts: Iterable[Concept]) -> str:
@@ -364,18 +253,6 @@ def hash_concepts(concepts: Iterable[Concept]) -> str:
     return digest.hexdigest()
 
 
-def _with_aliases(concept: Concept, texts: Sequence[str]) -> Concept:
-    aliases = tuple(Name(text, kind=ALIAS) for text in texts)
-    return replace(concept, synonyms=(*concept.synonyms, *aliases)) if aliases else concept
-
-
 def _posting(concept: Concept, spelling: int) -> Posting:
     name = concept.synonyms[spelling - 1] if spelling else Name(concept.name, Scope.PREFERRED)
     return Posting(concept.id, name, concept)
-
-
-def _group(pairs: Iterable[tuple[str, str]]) -> Mapping[str, Sequence[str]]:
-    grouped = defaultdict[str, list[str]](list)
-    for key, value in pairs:
-        grouped[key].append(value)
-    return dict(grouped)

@@ -18,7 +18,8 @@ from medlink import text
 from medlink.errors import ArtifactError
 from medlink.ontology.columns import Edges, Moved, StringColumn, read_array
 from medlink.ontology.concept_json import concept_line
-from medlink.ontology.lexicon import Graph, Lexicon, Prepared
+from medlink.ontology.graph import Graph
+from medlink.ontology.lexicon import Lexicon, Prepared
 from medlink.ontology.name_table import NameTable
 from medlink.ontology.source import Ontology
 from medlink.ontology.stored import Selected, StoredConcepts

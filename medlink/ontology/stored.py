@@ -40,6 +40,9 @@ class StoredConcepts(Lazy[Concept]):
             self._lines = mmap(stream.fileno(), 0, access=ACCESS_READ) if size else b""
         self._parsed = lru_cache(_REMEMBERED)(self._parse)
 
+    def __reduce__(self) -> tuple[type[StoredConcepts], tuple[Path, NDArray[np.int64]]]:
+        return StoredConcepts, (self._path, np.asarray(self._bounds))
+
     def __len__(self) -> int:
         return len(self._bounds) - 1
 
@@ -115,6 +118,9 @@ class ConceptsById(Mapping[str, Concept]):
             if len(ids) <= _FEW
             else lru_cache(_REMEMBERED)(partial(find_sorted, ids))
         )
+
+    def __reduce__(self) -> tuple[type[ConceptsById], tuple[Sequence[str], Sequence[Concept]]]:
+        return ConceptsById, (self._ids, self._concepts)
 
     def __getitem__(self, concept_id: str) -> Concept:
         place = self._place(concept_id)

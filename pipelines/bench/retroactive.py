@@ -58,7 +58,8 @@ from medlink.linking.corrections import Corrections
 from medlink.linking.linker import Linker
 from medlink.linking.recipe import Recipe
 from medlink.linking.settings import LinkerSettings
-from medlink.ontology.lexicon import Lexicon, extended_lexicon
+from medlink.ontology.aliases import extended_lexicon
+from medlink.ontology.lexicon import Lexicon
 from medlink.records import Link, Mention
 from medlink.refinement.child import move_names
 from medlink.refinement.cost import CostMeter

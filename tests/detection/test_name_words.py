@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from medlink.detection.matcher import DictionaryMatcher
 from medlink.detection.name_words import keys_of, spell_checker_of, vocabulary_of, write_name_words
 from medlink.detection.readings import Kind
-from medlink.ontology.lexicon import Lexicon, extended_lexicon
+from medlink.ontology.aliases import extended_lexicon
+from medlink.ontology.lexicon import Lexicon
 from medlink.ontology.obo import read_obo
 from medlink.ontology.persistence import read_lexicon, write_lexicon
 from tests.conftest import TINY_OBO

@@ -8,7 +8,7 @@ import pytest
 
 from medlink.index.name_index import NameIndex
 from medlink.linking.linker import Linker
-from medlink.ontology.lexicon import extended_lexicon
+from medlink.ontology.aliases import extended_lexicon
 from medlink.text import normalise
 from tests.named import with_names
 

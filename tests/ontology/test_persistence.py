@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 import tempfile
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given
 
 from medlink.errors import ArtifactError
+from medlink.ontology.aliases import extended_lexicon
 from medlink.ontology.lexicon import Lexicon
 from medlink.ontology.persistence import CONCEPTS_FILE, HEADER_FILE, read_lexicon, write_lexicon
 from medlink.ontology.source import Ontology
@@ -85,6 +87,17 @@ def test_read_lexicon_reads_what_stands_beside_it_as_nothing_of_its_own(tiny: Le
     write_lexicon(tiny, tmp_path)
     (tmp_path / "vectors.npy").write_bytes(b"of an index in the same folder")
     assert read_lexicon(tmp_path).names == tiny.names
+
+
+def test_a_stored_lexicon_can_be_sent_to_another_process(tiny: Lexicon, tmp_path: Path) -> None:
+    write_lexicon(tiny, tmp_path)
+    lexicon = extended_lexicon(read_lexicon(tmp_path), [("watering pot kidney", "HP:0000107")])
+    again = pickle.loads(pickle.dumps(lexicon))  # noqa: S301
+    assert again.names == lexicon.names
+    assert again.ontology == lexicon.ontology
+    assert again.lookup("watering pot kidney") == lexicon.lookup("watering pot kidney")
+    assert again.descendants("HP:0000707") == lexicon.descendants("HP:0000707")
+    assert "HP:0000107" in again.concepts
 
 
 def test_no_concept_is_parsed_before_it_is_asked_for(tiny: Lexicon, tmp_path: Path) -> None:

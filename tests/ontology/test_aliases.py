@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medlink.errors import UnknownNameError
-from medlink.ontology.lexicon import Lexicon, extended_lexicon
+from medlink.ontology.aliases import extended_lexicon
+from medlink.ontology.lexicon import Lexicon
 from medlink.ontology.obo import read_obo
 from medlink.ontology.persistence import read_lexicon, write_lexicon
 from medlink.records import Scope
