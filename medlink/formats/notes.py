@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from medlink.errors import NoteReadError
 from medlink.formats.note_files import READERS, Located, NoteOptions, printable
+from medlink.formats.seen_ids import SeenIds
 from medlink.records import Document
 
 logger = logging.getLogger(__name__)
@@ -46,25 +47,24 @@ def read_notes(
     - ``.jsonl``, ``.csv`` (with a header) and ``.parquet`` have a note per row; the options name the fields.
 
     The text is untouched: line ends stay, and only a byte order mark before the first character is no part of it.
-    Memory is constant but for the ids, which are kept to find duplicates: a second note with an id is an error.
+    Memory is constant but for 16 bytes a note, which tell duplicates: a second note with an id is an error.
     An unreadable, empty or gigantic note, one that is not UTF-8, a broken row, a missing field: each gives one error
     that names file and line, and reading goes on behind it.
 
     :param stdin: the binary stream that ``-`` stands for, standard input by default.
     """
-    seen: set[str] = set()
+    seen = SeenIds()
     for source in sources:
         for item in _read_source(source, options, stdin):
             if isinstance(item, NoteReadError):
                 yield item
-            elif item.document.id in seen:
+            elif not seen.add(item.document.id):
                 yield NoteReadError(
                     f"a second note with the id {item.document.id!r}",
                     where=item.where,
                     hint="Ids must differ within a run; for files of the same name, give the folder above them.",
                 )
             else:
-                seen.add(item.document.id)
                 yield item.document
 
 
