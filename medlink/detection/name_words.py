@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -38,7 +38,7 @@ def write_name_words(lexicon: Lexicon, folder: Path) -> None:
     target = folder / _FOLDER
     target.mkdir(parents=True, exist_ok=True)
     _build_keys(lexicon).write(target)
-    _build_vocabulary(lexicon).write(target)
+    Vocabulary.of(lexicon.names).write(target)
     _build_spellings(lexicon).write(target)
     (target / _RULES).write_text(rules_hash(), encoding="ascii")
 
@@ -49,14 +49,15 @@ def keys_of(lexicon: Lexicon) -> KeyTable:
     if stored is None:
         return _build_keys(lexicon)
     rows = lexicon.changed_rows
-    return stored.extended(_named(lexicon, rows), written=_writing(lexicon)) if rows else stored
+    changed = ((row, lexicon.names[row]) for row in rows)
+    return stored.extended(changed, written=_writing(lexicon)) if rows else stored
 
 
 def vocabulary_of(lexicon: Lexicon) -> Vocabulary:
     """The stems of the names' words."""
     stored = _stored(lexicon, Vocabulary.read)
     if stored is None:
-        return _build_vocabulary(lexicon)
+        return Vocabulary.of(lexicon.names)
     added = lexicon.names[stored.n_names :]
     return stored.extended(added) if added else stored
 
@@ -66,8 +67,7 @@ def spell_checker_of(lexicon: Lexicon) -> SpellChecker:
     known, stored = vocabulary_of(lexicon), _stored(lexicon, Spellings.read)
     if stored is None:
         return SpellChecker(_build_spellings(lexicon), known)
-    before = _stored(lexicon, Vocabulary.read)
-    added = _words(lexicon.names[before.n_names :]) if before else set()
+    added = _words(lexicon.names[row] for row in lexicon.changed_rows)
     new = {word for word in added if word not in set(stored.near(word))}
     return SpellChecker(stored.extended(new) if new else stored, known)
 
@@ -87,21 +87,13 @@ def _build_keys(lexicon: Lexicon) -> KeyTable:
     return KeyTable.build(enumerate(lexicon.names), written=_writing(lexicon))
 
 
-def _build_vocabulary(lexicon: Lexicon) -> Vocabulary:
-    return Vocabulary.of(lexicon.names)
-
-
 def _build_spellings(lexicon: Lexicon) -> Spellings:
     return Spellings.of(_words(lexicon.names))
-
-
-def _named(lexicon: Lexicon, rows: Iterable[int]) -> list[tuple[int, str]]:
-    return [(row, lexicon.names[row]) for row in rows]
 
 
 def _writing(lexicon: Lexicon) -> Callable[[int], Iterable[str]]:
     return lambda row: (posting.name.text for posting in lexicon.postings(row))
 
 
-def _words(names: Sequence[str]) -> set[str]:
+def _words(names: Iterable[str]) -> set[str]:
     return {word for name in names for word in name.split()}

@@ -20,16 +20,10 @@ from medlink.errors import EncoderError
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-_WEIGHTS, _TOKENIZER = "model.safetensors", "tokenizer.json"
-#: What this code computes; a config that says otherwise is another architecture.
-_EXPECTED = {
-    "model_type": "bert",
-    "hidden_act": "gelu",
-    "position_embedding_type": "absolute",
-    "is_decoder": False,
-    "add_cross_attention": False,
-}
-_DEFAULTS = {"position_embedding_type": "absolute", "is_decoder": False, "add_cross_attention": False}
+_CONFIG, _WEIGHTS, _TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
+# What this code computes: what a config has to say, and what it means where it says nothing of it.
+_STATED = {"model_type": "bert", "hidden_act": "gelu"}
+_ASSUMED = {"position_embedding_type": "absolute", "is_decoder": False, "add_cross_attention": False}
 
 
 class _Embedding(nn.Embedding):
@@ -116,10 +110,10 @@ def _layer(width: int, inner: int, eps: float) -> nn.Module:
 
 def is_plain_bert(folder: Path) -> bool:
     """Whether the folder of a transformer holds what :class:`Bert` computes, in files that it reads."""
-    if not ((folder / _WEIGHTS).is_file() and (folder / _TOKENIZER).is_file()):
+    if not all((folder / name).is_file() for name in (_CONFIG, _WEIGHTS, _TOKENIZER)):
         return False
-    config = _DEFAULTS | _read_config(folder)
-    return all(config.get(key) == value for key, value in _EXPECTED.items())
+    config = _ASSUMED | _read_config(folder)
+    return all(config.get(key) == value for key, value in (_STATED | _ASSUMED).items())
 
 
 def load_bert(folder: Path) -> Bert:
@@ -154,5 +148,5 @@ def load_tokenizer(folder: Path) -> Tokenizer:
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
-    config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config: dict[str, Any] = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
     return config

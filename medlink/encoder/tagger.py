@@ -46,7 +46,7 @@ class Tagger(nn.Module):
 
     def __init__(self, tower: Path, heads: Sequence[str], *, n_frozen: int = 0) -> None:
         super().__init__()
-        if not (tower / "config.json").is_file() or not is_plain_bert(tower):
+        if not is_plain_bert(tower):
             raise EncoderError("this folder holds no BERT", where=str(tower), expected="a transformer's folder")
         self.tower, self.heads = tower, tuple(heads)
         self._tokenizer = load_tokenizer(tower)

@@ -10,6 +10,14 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 
+def map_array(path: Path) -> NDArray[Any]:
+    """The array of a file, memory-mapped.
+
+    :raises OSError: when the file is missing.
+    """
+    return np.asarray(np.load(path, mmap_mode="r"))
+
+
 def make_array(path: Path, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
     """A new file as a memory-mapped array, to be filled.
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from scipy import sparse
 
-from medlink.index.arrays import make_array
+from medlink.index.arrays import make_array, map_array
 from medlink.index.spelling import Spelling, join_spellings
 
 # The setting behind the TF-IDF rows of the field's tables: n-grams that do not cross word borders.
@@ -65,7 +65,7 @@ class Postings:
     @classmethod
     def read(cls, folder: Path) -> Postings:
         """The memory-mapped postings of a folder."""
-        starts, rows, counts, lengths = (np.asarray(np.load(folder / file, mmap_mode="r")) for file in _FILES)
+        starts, rows, counts, lengths = (map_array(folder / file) for file in _FILES)
         return cls(starts, rows, counts, lengths, Spelling.read(folder))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -97,7 +96,8 @@ def _all_cosines(asked: Asked, block: Postings, weights: NDArray[np.float64]) ->
     if not spans:
         return np.zeros(len(block.lengths))
     held = np.concatenate([weights[span] for span in spans]), np.concatenate([block.rows[span] for span in spans])
-    return np.asarray(_add_up(*held, spans, len(block.lengths)) @ asked.products)
+    ends = np.cumsum([0, *(span.stop - span.start for span in spans)])
+    return np.asarray(sparse.csc_matrix((*held, ends), shape=(len(block.lengths), len(spans))) @ asked.products)
 
 
 def _shortlist(cosines: NDArray[np.float64], k: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -158,14 +158,6 @@ def _zeros(n: int) -> NDArray[np.float32]:
         held = _held.zeros = np.empty(n, np.float32)
     held[:n] = 0
     return held[:n]
-
-
-def _add_up(
-    weights: NDArray[np.floating[Any]], rows: NDArray[np.int32], spans: Sequence[slice], n_names: int
-) -> sparse.csc_matrix:
-    """A matrix whose product with the n-grams' weights adds up what each name has of them."""
-    ends = np.cumsum([0, *(span.stop - span.start for span in spans)])
-    return sparse.csc_matrix((weights, rows, ends), shape=(n_names, len(spans)))
 
 
 def _spans(asked: Asked, block: Postings) -> list[slice]:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from medlink.index.arrays import map_array
+
 Integers = NDArray[np.integer[Any]]
 
 
@@ -55,8 +57,7 @@ class Spelling:
     @classmethod
     def read(cls, folder: Path) -> Spelling:
         """The memory-mapped arrays of a folder."""
-        files = (folder / f"spelling_{field.name}.npy" for field in fields(cls))
-        return cls(*(np.asarray(np.load(file, mmap_mode="r")) for file in files))
+        return cls(*(map_array(folder / f"spelling_{field.name}.npy") for field in fields(cls)))
 
 
 def join_spellings(parts: Sequence[Spelling]) -> Spelling:

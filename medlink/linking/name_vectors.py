@@ -17,7 +17,7 @@ from tqdm import tqdm
 from medlink import __version__
 from medlink.encoder.combined import Tower
 from medlink.errors import ArtifactError
-from medlink.index.arrays import make_array
+from medlink.index.arrays import make_array, map_array
 from medlink.index.vectors import check_finite
 from medlink.ontology.columns import digest_of
 from medlink.store.artifacts import MANIFEST, Facts, Manifest, obtain_artifact, read_manifest, write_artifact
@@ -95,7 +95,7 @@ def obtain_vectors(
         obtain_artifact(folder, fill, kind=KIND)
         shutil.rmtree(parts, ignore_errors=True)
         try:
-            return built[0] if built else np.asarray(np.load(folder / _VECTORS, mmap_mode="r"))
+            return built[0] if built else map_array(folder / _VECTORS)
         except FileNotFoundError:
             continue  # deleted between check and reading: build it
     raise ArtifactError("the vectors are deleted again and again while they are read", where=str(folder))

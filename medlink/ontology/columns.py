@@ -44,10 +44,12 @@ class StringColumn(Lazy[str]):
     def __reduce__(self) -> tuple[type[StringColumn], tuple[NDArray[np.uint8], NDArray[np.int64]]]:
         return StringColumn, (np.frombuffer(self._data, np.uint8), np.asarray(self._bounds))
 
-    def write(self, folder: Path, name: str) -> None:
-        """Write ``NAME.npy`` and ``NAME-bounds.npy``."""
-        np.save(folder / f"{name}.npy", np.frombuffer(self._data, np.uint8))
-        np.save(folder / f"{name}-bounds.npy", self._bounds)
+    def write(self, folder: Path, name: str) -> list[Path]:
+        """Write ``NAME.npy`` and ``NAME-bounds.npy``, and say so."""
+        data, bounds = folder / f"{name}.npy", folder / f"{name}-bounds.npy"
+        np.save(data, np.frombuffer(self._data, np.uint8))
+        np.save(bounds, self._bounds)
+        return [data, bounds]
 
     @classmethod
     def read(cls, folder: Path, name: str) -> StringColumn:

@@ -6,7 +6,7 @@ import hashlib
 import inspect
 import json
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -49,11 +49,16 @@ def write_lexicon(lexicon: Lexicon, folder: Path) -> None:
         for concept in ontology.concepts:
             bounds.append(bounds[-1] + stream.write(f"{concept_line(concept)}\n".encode()))
             is_current.append(not concept.obsolete)
-    StringColumn.of(table.names).write(folder, "names")
-    StringColumn.of(prepared.ids).write(folder, "ids")
     moved = [(old, new) for old in sorted(graph.moved) for new in graph.moved[old]]
-    StringColumn.of(old for old, _ in moved).write(folder, "moved-from")
-    StringColumn.of(new for _, new in moved).write(folder, "moved-to")
+    columns: dict[str, Iterable[str]] = {
+        "names": table.names,
+        "ids": prepared.ids,
+        "moved-from": (old for old, _ in moved),
+        "moved-to": (new for _, new in moved),
+    }
+    files = [folder / CONCEPTS_FILE]
+    for name, strings in columns.items():
+        files += StringColumn.of(strings).write(folder, name)
     arrays: dict[str, NDArray[Any]] = {
         "lines": np.array(bounds, np.int64),
         "current": np.flatnonzero(is_current).astype(np.int32),
@@ -66,7 +71,8 @@ def write_lexicon(lexicon: Lexicon, folder: Path) -> None:
         "children-targets": graph.children.targets,
     }
     for name, values in arrays.items():
-        np.save(folder / f"{name}.npy", values)
+        files.append(folder / f"{name}.npy")
+        np.save(files[-1], values)
     header = {
         "format": FORMAT,
         "normaliser": normaliser_hash(),
@@ -77,24 +83,9 @@ def write_lexicon(lexicon: Lexicon, folder: Path) -> None:
         "licence": ontology.licence,
         "sha256": ontology.sha256,
         "runs": table.runs,
-        "files": {path.name: path.stat().st_size for path in _files(folder)},
+        "files": {path.name: path.stat().st_size for path in files},
     }
     (folder / HEADER_FILE).write_text(json.dumps(header, ensure_ascii=False, indent=1), encoding="utf-8")
-
-
-def _files(folder: Path) -> list[Path]:
-    """The files of a lexicon beside its header; there may be others in its folder."""
-    return sorted(path for path in folder.iterdir() if path.name == CONCEPTS_FILE or path.stem in _ARRAYS)
-
-
-_COLUMNS = ("names", "ids", "moved-from", "moved-to")
-_ARRAYS = frozenset(
-    [
-        *(name for column in _COLUMNS for name in (column, f"{column}-bounds")),
-        *("lines", "current", "name-starts", "name-bearers", "name-spellings"),
-        *("parents-sources", "parents-targets", "children-sources", "children-targets"),
-    ]
-)
 
 
 def read_lexicon(folder: Path) -> Lexicon:
@@ -105,9 +96,7 @@ def read_lexicon(folder: Path) -> Lexicon:
     try:
         header = json.loads((folder / HEADER_FILE).read_text(encoding="utf-8"))
         _check(header, folder)
-        sizes = {path.name: path.stat().st_size for path in _files(folder)}
-        if sizes != header["files"]:
-            wrong = sorted(name for name, size in header["files"].items() if sizes.get(name) != size)
+        if wrong := [name for name, size in header["files"].items() if (folder / name).stat().st_size != size]:
             raise ValueError(f"other sizes of {', '.join(wrong)}")
         return _read(folder, header)
     except (OSError, ValueError, KeyError, TypeError) as error:

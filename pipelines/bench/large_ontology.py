@@ -68,7 +68,7 @@ def link(notes: Sequence[Path], out: Path, work: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Writes what is not there, runs the three, prints and appends a line."""
+    """Writes what is not there, makes the runs, prints and appends a line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--names", type=int, default=5_000_000)
     parser.add_argument("--notes", type=int, default=200)
